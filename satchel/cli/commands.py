@@ -1,0 +1,269 @@
+"""The commands: each takes the arguments and a workspace, and returns a value and a text."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidInputError, NotFoundError
+from ..file_names import check_format, checked_name, destination
+from ..folders import LocalModel
+from ..identify import identify_file
+from ..identity import ModelIdentity
+from ..references import parse_reference
+from ..workflow.author import build_lock
+from ..workflow.documents import WorkflowDocument, read_file
+from ..workflow.export import PortableWorkflow, export
+from ..workflow.install import Imported, install
+from ..workflow.lock import Lock
+from ..workflow.plan import Plan, plan_document
+from ..workflow.verify import VerifiedModel, verify_document
+from ..workspace import Workspace
+from .terminal import size_text, table
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command found."""
+
+    value: Any
+    """For `--json`."""
+    text: str
+    status: int = 0
+
+
+def lock(arguments: argparse.Namespace, workspace: Workspace) -> Result:
+    """Pins the models of graphs."""
+    locks, texts, complete = [], [], True
+    for path in arguments.graphs:
+        document = _read(path, arguments)
+        made = build_lock(document, workspace)
+        locks.append(made.to_json())
+        written = _write_lock(path, document, made, arguments)
+        rows = [
+            (
+                model.identity.name,
+                model.identity.kind,
+                (model.identity.sha256 or "-")[:12],
+                size_text(model.identity.size),
+                model.identity.sources[0].url if model.identity.sources else model.reason,
+            )
+            for model in made.models
+        ]
+        texts.append(_titled(path, rows, written))
+        complete = complete and all(model.identity.sha256 for model in made.models)
+    return Result(locks, "\n\n".join(texts), 0 if complete else 1)
+
+
+def plan(arguments: argparse.Namespace, workspace: Workspace) -> Result:
+    """Shows what graphs need."""
+    plans = [(path, plan_document(_read(path, arguments), workspace)) for path in arguments.graphs]
+    return Result(
+        [made.to_json() for _, made in plans],
+        "\n\n".join(_plan_text(path, made) for path, made in plans),
+        0 if all(made.ok for _, made in plans) else 1,
+    )
+
+
+def install_models(arguments: argparse.Namespace, workspace: Workspace) -> Result:
+    """Fetches what graphs need and is missing."""
+    if arguments.output is not None and len(arguments.graphs) != 1:
+        raise InvalidInputError("--output takes exactly one graph.", hint="Run them one by one.")
+    imported = []
+    for path in arguments.graphs:
+        document = _read(path, arguments)
+        imported.append((path, install(document, plan_document(document, workspace), workspace)))
+    if arguments.output is not None:
+        _write_graph(arguments.output, imported[0][1].document)
+    return Result(
+        [made.to_json() for _, made in imported],
+        "\n\n".join(_imported_text(path, made) for path, made in imported),
+        0 if all(made.plan.ok for _, made in imported) else 1,
+    )
+
+
+def verify(arguments: argparse.Namespace, workspace: Workspace) -> Result:
+    """Hashes the models of graphs again."""
+    checked = [
+        (path, verify_document(_read(path, arguments), workspace)) for path in arguments.graphs
+    ]
+    texts = [
+        _titled(path, [(m.model.identity.name, m.model.identity.kind, m.state) for m in models])
+        for path, models in checked
+    ]
+    return Result(
+        [
+            {"models": [model.to_json() for model in models], "ok": _all_verified(models)}
+            for _, models in checked
+        ],
+        "\n\n".join(texts),
+        0 if all(_all_verified(models) for _, models in checked) else 1,
+    )
+
+
+def scan(arguments: argparse.Namespace, workspace: Workspace) -> Result:
+    """Lists model files."""
+    unknown = [kind for kind in arguments.kinds if kind not in workspace.folders]
+    if unknown:
+        raise InvalidInputError(
+            f"{unknown[0]!r} is no model folder here.",
+            hint="Folders: " + ", ".join(sorted(workspace.folders.roots)) + ".",
+        )
+    library = workspace.library(may_hash=arguments.hash)
+    rows: list[tuple[str, ...]] = []
+    values = []
+    for model in workspace.folders.files(arguments.kinds or None):
+        digests = library.digests(model)
+        sha256, autov3 = (digests.sha256, digests.autov3) if digests else (None, None)
+        values.append(
+            {
+                "name": model.name,
+                "directory": model.kind,
+                "path": str(model.path),
+                "size": model.size,
+                "sha256": sha256,
+                "autov3": autov3,
+            }
+        )
+        rows.append((model.name, model.kind, size_text(model.size), sha256 or "not hashed"))
+    return Result(values, table(rows) if rows else "No model files.")
+
+
+def identify(arguments: argparse.Namespace, workspace: Workspace) -> Result:
+    """Tells what files are."""
+    values = [identify_file(path, workspace) for path in arguments.files]
+    texts = [table([(key, _fact_text(fact)) for key, fact in value.items()]) for value in values]
+    return Result(values, "\n\n".join(texts))
+
+
+def get(arguments: argparse.Namespace, workspace: Workspace) -> Result:
+    """Fetches one model."""
+    model = _resolve(arguments.reference, arguments.to, workspace)
+    check_format(model.name, allow_pickle=workspace.settings.allow_pickle)
+    target = destination(workspace.folders, model.kind, model.name)
+    here = workspace.library().find_by_digest(model.kind, model.sha256 or "", model.size)
+    if here is None:
+        path, digests = workspace.downloader().fetch(model, target)
+        status = path.stat()
+        here = LocalModel(model.kind, path.name, path, status.st_size, status.st_mtime_ns)
+        workspace.catalog.remember(here, digests)
+    value = {"name": here.name, "directory": here.kind, "path": str(here.path),
+             "sha256": model.sha256, "size": here.size}  # fmt: skip
+    return Result(value, f"{here.path}  ({size_text(here.size)}, SHA256 {model.sha256})")
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace, Workspace], Result]] = {
+    "lock": lock,
+    "plan": plan,
+    "install": install_models,
+    "verify": verify,
+    "scan": scan,
+    "identify": identify,
+    "get": get,
+}
+
+
+def _read(path: Path, arguments: argparse.Namespace) -> WorkflowDocument:
+    document = read_file(path)
+    return document.with_lock(read_file(arguments.lock).lock) if arguments.lock else document
+
+
+def _resolve(text: str, kind: str | None, workspace: Workspace) -> ModelIdentity:
+    reference = parse_reference(text)
+    market = workspace.resolver().marketplace("civitai")
+    version_id, file_id = reference.version_id, reference.file_id
+    if reference.sha256 is not None:
+        sources = workspace.resolver().find_sources([reference.sha256])[reference.sha256]
+        if not sources or sources[0].version_id is None:
+            raise NotFoundError(
+                f"No marketplace knows a file with the SHA256 {reference.sha256}.",
+                hint="Check the digest; AutoV2 and AutoV3 are not enough to fetch by.",
+            )
+        version_id, file_id = sources[0].version_id, sources[0].file_id
+    assert version_id is not None, "a reference names a digest or a version"
+    model = market.resolve(version_id, file_id, kind)
+    checked_name(model.name)
+    return model
+
+
+def _write_lock(
+    path: Path, document: WorkflowDocument, made: Lock, arguments: argparse.Namespace
+) -> list[str]:
+    written = []
+    if arguments.write:
+        target = path.with_name(f"{path.stem}.lock.json")
+        target.write_text(json.dumps(made.to_json(), indent=2) + "\n", encoding="utf-8")
+        written.append(f"Wrote {target}.")
+    if arguments.embed:
+        written.append(f"Wrote {_write_portable(path, export(document, made))}.")
+    return written
+
+
+def _write_portable(path: Path, portable: PortableWorkflow) -> Path:
+    document = portable.document
+    if document.image is not None:
+        target = path.with_name(f"{path.stem}.portable.png")
+        target.write_bytes(document.image)
+        return target
+    target = path.with_name(f"{path.stem}.portable.json")
+    _write_graph(target, document)
+    if document.ui is None:  # an API graph has no place for the lock
+        beside = path.with_name(f"{path.stem}.portable.lock.json")
+        beside.write_text(json.dumps(portable.lock.to_json(), indent=2) + "\n", encoding="utf-8")
+    return target
+
+
+def _write_graph(target: Path, document: WorkflowDocument) -> None:
+    graph = document.ui if document.ui is not None else document.api
+    if graph is None:
+        raise InvalidInputError(
+            "A lock alone has no graph to write.", hint="Give the graph itself."
+        )
+    target.write_text(json.dumps(graph, indent=2) + "\n", encoding="utf-8")
+
+
+def _all_verified(models: list[VerifiedModel]) -> bool:
+    return all(model.state in ("verified", "renamed") for model in models)
+
+
+def _plan_text(path: Path, made: Plan) -> str:
+    rows = []
+    for planned in made.models:
+        facts = planned.to_json()
+        note = planned.reason
+        if planned.state == "renamed":
+            note = f"here as {facts['local']}"
+        elif planned.state == "missing" and not note:
+            note = f"from {facts['source']}"
+        rows.append(
+            (planned.state, facts["name"], facts["directory"], size_text(facts["bytes"]), note)
+        )
+    total = f"To fetch: {size_text(made.bytes_to_fetch)}; free: {size_text(made.bytes_free)}."
+    return _titled(path, rows, [total])
+
+
+def _imported_text(path: Path, made: Imported) -> str:
+    lines = [
+        f"Fetched {entry.name} ({size_text(entry.bytes)}), verified." for entry in made.installed
+    ]
+    lines += [f"Node {r.node}: {r.input} is {r.new} here." for r in made.rewrites]
+    return "\n".join([_plan_text(path, made.plan), *lines])
+
+
+def _titled(
+    path: Path, rows: Sequence[Sequence[str]], notes: Sequence[str] = ()
+) -> str:
+    body = table(rows) if rows else "It names no models."
+    return "\n".join([f"{path}:", body, *notes])
+
+
+def _fact_text(fact: Any) -> str:
+    if isinstance(fact, dict):
+        return ", ".join(f"{key} {value}" for key, value in fact.items())
+    if isinstance(fact, list | tuple):
+        return ", ".join(map(str, fact)) or "-"
+    return "-" if fact is None else str(fact)

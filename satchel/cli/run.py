@@ -1,0 +1,99 @@
+"""From arguments to an exit status: one command, one translation of errors."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..catalog import Catalog
+from ..errors import (
+    FileFormatError,
+    InvalidInputError,
+    ModelNotFoundError,
+    SatchelError,
+    WorkflowError,
+)
+from ..folders import open_folders
+from ..settings import Settings
+from ..workspace import Workspace
+from .arguments import parser
+from .commands import COMMANDS
+from .terminal import ProgressBar
+
+BAD_INPUT = (InvalidInputError, FileFormatError, WorkflowError, ModelNotFoundError)
+"""Errors of what was handed in; all others mean that something is missing or differs."""
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; prints its result to stdout and everything else to stderr."""
+    arguments = parser().parse_args(argv)
+    bar = ProgressBar(sys.stderr)
+    try:
+        result = COMMANDS[arguments.command](arguments, _workspace(arguments, bar))
+    except SatchelError as error:
+        bar.clear()
+        _print_error(error, as_json=arguments.json)
+        return 2 if isinstance(error, BAD_INPUT) else 1
+    except KeyboardInterrupt:
+        bar.clear()
+        print("Stopped. What has arrived is kept; run it again to go on.", file=sys.stderr)
+        return 130
+    bar.clear()
+    print(json.dumps(result.value, indent=2) if arguments.json else result.text)
+    return result.status
+
+
+def _workspace(arguments: argparse.Namespace, bar: ProgressBar) -> Workspace:
+    location = arguments.models or _default_models()
+    if location is None:
+        if arguments.command not in ("identify",):
+            raise InvalidInputError(
+                "It is not clear where the models live.",
+                hint="Say it with --models DIR (a models folder or a ComfyUI folder).",
+            )
+        location = Path.cwd()
+    folders = open_folders(location)
+    catalog = Catalog(_catalog_path(location))
+    return Workspace(Settings.from_environment(), folders, catalog, bar.report)
+
+
+def _default_models() -> Path | None:
+    """`SATCHEL_MODELS`, the ComfyUI that this pack is installed in, or the one we stand in."""
+    named = os.environ.get("SATCHEL_MODELS")
+    if named:
+        return Path(named)
+    pack = Path(__file__).resolve().parents[2]
+    for comfyui in (pack.parent.parent, Path.cwd()):
+        if (comfyui / "custom_nodes").is_dir() and (comfyui / "models").is_dir():
+            return comfyui
+    return None
+
+
+def _catalog_path(location: Path) -> Path:
+    """Beside the server's own when a ComfyUI is meant, else in the user's data folder."""
+    named = os.environ.get("SATCHEL_CATALOG")
+    if named:
+        return Path(named)
+    if (location / "user").is_dir() and (location / "models").is_dir():
+        return location / "user" / "__satchel" / "catalog.sqlite3"
+    if os.name == "nt":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "satchel" / "catalog.sqlite3"
+
+
+def _print_error(error: SatchelError, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"error": error.to_json()}, indent=2))
+    print(f"satchel: {error}", file=sys.stderr)
+    for failed in error.details.get("failed", [])[1:]:
+        print(f"satchel: {failed['message']}", file=sys.stderr)
+    if error.hint:
+        print(f"  {error.hint}", file=sys.stderr)

@@ -1,0 +1,204 @@
+"""Model folders: which directories hold which kind of model.
+
+A *kind* is the host's folder name (`loras`, `checkpoints`, `text_encoders`, ...). The host's own
+table is injected by the nodes; the command line builds one from `--models`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from .errors import InvalidInputError, ModelNotFoundError
+
+KINDS = (
+    "audio_encoders", "background_removal", "checkpoints", "classifiers", "clip_vision",
+    "controlnet", "detection", "diffusers", "diffusion_models", "embeddings",
+    "frame_interpolation", "geometry_estimation", "gligen", "hypernetworks",
+    "latent_upscale_models", "loras", "model_patches", "optical_flow", "photomaker",
+    "style_models", "text_encoders", "upscale_models", "vae", "vae_approx",
+)  # fmt: skip
+"""Folders of ComfyUI 0.30.0 that hold models (its `custom_nodes`, `configs`, ... do not)."""
+
+LEGACY_KINDS = {"unet": "diffusion_models", "clip": "text_encoders", "t2i_adapter": "controlnet"}
+"""Old folder names that the host still reads, and the kinds they belong to."""
+
+SAFE_EXTENSIONS = frozenset({".safetensors", ".sft", ".gguf"})
+PICKLE_EXTENSIONS = frozenset({".ckpt", ".pt", ".pt2", ".bin", ".pth", ".pkl", ".onnx"})
+"""Formats that can run code or are not checked here; `.onnx` is one that Satchel cannot verify."""
+MODEL_EXTENSIONS = SAFE_EXTENSIONS | PICKLE_EXTENSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A model file found in a model folder."""
+
+    kind: str
+    name: str
+    """Path below its root, with `/`."""
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolders:
+    """Ordered roots per kind, as the host searches them."""
+
+    roots: Mapping[str, tuple[Path, ...]]
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in self.roots
+
+    def first_root(self, kind: str) -> Path:
+        """The directory that new files of a kind go to: the one named after the kind, if any.
+
+        The host lists `models/unet` before `models/diffusion_models`.
+        """
+        roots = self.roots[kind]
+        return next((root for root in roots if root.name == kind), roots[0])
+
+    def files(self, kinds: Iterable[str] | None = None) -> Iterator[LocalModel]:
+        """All model files of the given kinds (all kinds by default), in stable order."""
+        for kind in self.roots if kinds is None else kinds:
+            seen: set[str] = set()
+            for root in self.roots.get(kind, ()):
+                for model in _walk(kind, root):
+                    # The host shows a name once: the first root wins.
+                    if model.name not in seen:
+                        seen.add(model.name)
+                        yield model
+
+    def find(self, kind: str, name: str) -> LocalModel | None:
+        """The file that the host opens for `name`, whichever way its separators lean."""
+        relative = posix_name(name)
+        parts = PurePosixPath(relative).parts
+        if not parts or relative.startswith("/") or ".." in parts or ":" in parts[0]:
+            return None
+        for root in self.roots.get(kind, ()):
+            path = root.joinpath(*parts)
+            try:
+                status = path.stat()
+            except (OSError, ValueError):
+                continue
+            if path.is_file():
+                return LocalModel(kind, relative, path, status.st_size, status.st_mtime_ns)
+        return None
+
+    def get(self, kind: str, name: str) -> LocalModel:
+        """Like `find`, but a missing file is an error.
+
+        Raises:
+            ModelNotFoundError: none of the roots has it.
+        """
+        model = self.find(kind, name)
+        if model is None:
+            raise ModelNotFoundError(
+                f"{name!r} is in none of the {kind} folders.",
+                hint="Run Check models, or `satchel plan` on the workflow, to see where to get it.",
+                name=name,
+                directory=kind,
+            )
+        return model
+
+    def kind_of(self, path: Path) -> str | None:
+        """The kind whose folder a file lies in; the longest root wins."""
+        real = path.resolve()
+        matches = [
+            (len(root.resolve().parts), kind)
+            for kind, roots in self.roots.items()
+            for root in roots
+            if real.is_relative_to(root.resolve())
+        ]
+        return max(matches)[1] if matches else None
+
+
+def posix_name(name: str) -> str:
+    """A model's name with forward slashes, as locks store it."""
+    return name.replace("\\", "/")
+
+
+def _walk(kind: str, root: Path) -> Iterator[LocalModel]:
+    for directory, folders, names in os.walk(root, followlinks=True):
+        folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
+        for name in sorted(names):
+            path = Path(directory, name)
+            if path.suffix.lower() not in MODEL_EXTENSIONS:
+                continue
+            try:
+                status = path.stat()
+            except OSError:
+                continue  # deleted meanwhile, or a dangling link
+            relative = path.relative_to(root).as_posix()
+            yield LocalModel(kind, relative, path, status.st_size, status.st_mtime_ns)
+
+
+def open_folders(location: Path) -> ModelFolders:
+    """Model folders from a models directory, a ComfyUI directory or an extra_model_paths.yaml.
+
+    Raises:
+        InvalidInputError: the location is none of the three.
+    """
+    if location.is_file() and location.suffix.lower() in {".yaml", ".yml"}:
+        return _from_yaml(location)
+    if not location.is_dir():
+        raise InvalidInputError(
+            f"{location} is no folder and no extra_model_paths.yaml.",
+            hint="Give a models folder, a ComfyUI folder, or an extra_model_paths.yaml.",
+        )
+    if not (location / "models").is_dir():
+        return _merge([_standard_roots(location)])
+    tables = [_standard_roots(location / "models")]
+    extra = location / "extra_model_paths.yaml"  # the host reads it from its own folder, too
+    if extra.is_file():
+        tables.append({kind: list(roots) for kind, roots in _from_yaml(extra).roots.items()})
+    return _merge(tables)
+
+
+def _standard_roots(models: Path) -> dict[str, list[Path]]:
+    roots = {kind: [models / kind] for kind in KINDS}
+    for old, kind in LEGACY_KINDS.items():
+        roots[kind].append(models / old)
+    return roots
+
+
+def _from_yaml(path: Path) -> ModelFolders:
+    import yaml
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path} is not valid YAML.", hint=str(error)) from error
+    if not isinstance(document, dict):
+        raise InvalidInputError(f"{path} holds no table of model paths.")
+    return _merge(
+        [_yaml_roots(path.parent, section) for section in document.values() if section], first=path
+    )
+
+
+def _yaml_roots(here: Path, section: Any) -> dict[str, list[Path]]:
+    """One section of the host's extra_model_paths.yaml: `base_path` plus one entry per kind."""
+    if not isinstance(section, dict):
+        raise InvalidInputError("A section of the model paths file is no table.")
+    base = Path(os.path.expandvars(os.path.expanduser(str(section.get("base_path", "")))))
+    base = here / base
+    roots: dict[str, list[Path]] = {}
+    for key, value in section.items():
+        kind = LEGACY_KINDS.get(key, key)
+        if kind in KINDS and isinstance(value, str):
+            lines = [line.strip() for line in value.splitlines() if line.strip()]
+            roots.setdefault(kind, []).extend(base / line for line in lines)
+    return roots
+
+
+def _merge(tables: list[dict[str, list[Path]]], first: Path | None = None) -> ModelFolders:
+    merged: dict[str, list[Path]] = {}
+    for table in tables:
+        for kind, roots in table.items():
+            merged.setdefault(kind, []).extend(roots)
+    if not merged:
+        raise InvalidInputError(f"{first} names no model folder.")
+    return ModelFolders({kind: tuple(dict.fromkeys(roots)) for kind, roots in merged.items()})

@@ -1,0 +1,61 @@
+"""The model files of this machine: found by name, by digest, hashed at most once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from .catalog import Catalog
+from .folders import LocalModel, ModelFolders
+from .hashes import FileDigests, hash_file
+from .progress import Cancellation, Report, silent
+
+
+@dataclass
+class Library:
+    """Model folders plus the catalog that remembers their digests."""
+
+    folders: ModelFolders
+    catalog: Catalog
+    report: Report = silent
+    cancellation: Cancellation | None = None
+    may_hash: bool = True
+    """Without it only known digests are used: nothing is read, and answers come at once."""
+
+    def digests(self, model: LocalModel) -> FileDigests | None:
+        """A file's digests; `None` only when they are unknown and `may_hash` is off."""
+        known = self.catalog.digests(model)
+        if known is not None or not self.may_hash:
+            return known
+        digests = hash_file(model.path, report=self.report, cancellation=self.cancellation)
+        self.catalog.remember(model, digests)
+        return digests
+
+    def find_by_digest(self, kind: str, sha256: str, size: int | None) -> LocalModel | None:
+        """A file of a kind with these bytes; only files of that size are ever hashed."""
+        candidates = [model for model in self._by_kind(kind) if size is None or model.size == size]
+        # A known digest answers for free, so those candidates come first.
+        candidates.sort(key=lambda model: self.catalog.digests(model) is None)
+        return _first(candidates, lambda model: self._has(model, sha256))
+
+    def find_by_file_name(self, name: str) -> list[LocalModel]:
+        """Files of any kind whose path ends with `name`."""
+        return [
+            model for model in self._all if model.name == name or model.name.endswith("/" + name)
+        ]
+
+    def _has(self, model: LocalModel, sha256: str) -> bool:
+        digests = self.digests(model)
+        return digests is not None and digests.sha256 == sha256
+
+    def _by_kind(self, kind: str) -> list[LocalModel]:
+        return [model for model in self._all if model.kind == kind]
+
+    @cached_property
+    def _all(self) -> list[LocalModel]:
+        return list(self.folders.files())
+
+
+def _first(models: Iterable[LocalModel], test: Callable[[LocalModel], bool]) -> LocalModel | None:
+    return next((model for model in models if test(model)), None)

@@ -1,0 +1,1 @@
+"""Marketplaces: where models are known by their bytes, and fetched from."""

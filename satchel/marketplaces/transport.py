@@ -1,0 +1,263 @@
+"""The one HTTP layer: checked hops, pinned addresses, scoped tokens, typed failures, retries."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
+
+from .. import __version__
+from ..errors import (
+    BadResponseError,
+    ForbiddenUrlError,
+    MarketplaceError,
+    RateLimitedError,
+    SatchelError,
+    UnavailableError,
+)
+from ..progress import Cancellation
+from ..settings import origin_of
+from .url_policy import UrlPolicy
+
+USER_AGENT = f"ComfyUI-Satchel/{__version__}"
+"""An honest product name: Civitai answers browsers with HTML and Python's default with 403."""
+
+CONNECT_TIMEOUT_S = 15
+READ_TIMEOUT_S = 60
+MAX_REDIRECTS = 5
+MAX_JSON_BYTES = 32 * 1024 * 1024
+ATTEMPTS = 3
+MAX_WAIT_S = 30.0
+"""A server that asks for more patience than this is reported as unavailable instead."""
+
+
+class Transport:
+    """Opens URLs for one marketplace.
+
+    Args:
+        policy: says which URLs may be opened.
+        token: sent as a bearer token, and only to `token_origin`.
+    """
+
+    def __init__(
+        self,
+        policy: UrlPolicy,
+        *,
+        token: str | None = None,
+        token_origin: str = "",
+        cancellation: Cancellation | None = None,
+    ) -> None:
+        self._policy = policy
+        self._token = token
+        self._token_origin = token_origin
+        self._cancellation = cancellation or Cancellation()
+        self._session = requests.Session()
+        # The environment may name proxies, but its .netrc must not add credentials to anything.
+        self._session.trust_env = False
+        self._session.headers["User-Agent"] = USER_AGENT
+        adapter = _GuardedAdapter(policy)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json_body: Any = None,
+    ) -> requests.Response:
+        """Sends one request, following checked redirects; the body is not read yet.
+
+        Raises:
+            ForbiddenUrlError: the URL, or a redirect, leads where it may not.
+            UnavailableError: no connection, or no answer in time.
+        """
+        redirected = False
+        for _ in range(MAX_REDIRECTS + 1):
+            self._policy.check(url, redirected=redirected)
+            response = self._send(method, url, headers or {}, json_body)
+            location = response.headers.get("Location")
+            if response.status_code not in (301, 302, 303, 307, 308) or not location:
+                return response
+            response.close()
+            url, redirected = urljoin(url, location), True
+        raise BadResponseError(
+            f"{urlsplit(url).hostname} redirects in circles.", hint="Try again later."
+        )
+
+    def json(self, method: str, url: str, *, json_body: Any = None) -> tuple[int, Any]:
+        """Status and parsed body of an API call, retried while that is worth it.
+
+        Raises:
+            UnavailableError, RateLimitedError: still failing after the last attempt.
+            BadResponseError: the body is no JSON, or far too large.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._json_once(method, url, json_body)
+            except (UnavailableError, RateLimitedError) as error:
+                wait = float(error.details.get("retry_after_s") or 0.5 * 2**attempt)
+                if attempt + 1 == ATTEMPTS or wait > MAX_WAIT_S:
+                    raise
+                # Jitter, so that many clients do not come back at the same moment.
+                self._cancellation.wait(wait + random.uniform(0, 0.25))
+        raise AssertionError("the loop returns or raises")
+
+    def _json_once(self, method: str, url: str, json_body: Any) -> tuple[int, Any]:
+        with self.open(method, url, json_body=json_body) as response:
+            raise_for_overload(response)
+            body = response.raw.read(MAX_JSON_BYTES + 1, decode_content=True)
+            if len(body) > MAX_JSON_BYTES:
+                raise _bad_response(response, "is far too large")
+            try:
+                return response.status_code, json.loads(body)
+            except ValueError:
+                if response.status_code >= 400:
+                    raise _unavailable(response) from None
+                raise _bad_response(response, "is no JSON") from None
+
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str], json_body: Any
+    ) -> requests.Response:
+        sent = {"Accept-Encoding": "identity", **headers}
+        if self._token and origin_of(url) == self._token_origin:
+            sent["Authorization"] = f"Bearer {self._token}"
+        try:
+            return self._session.request(
+                method,
+                url,
+                headers=sent,
+                json=json_body,
+                stream=True,
+                allow_redirects=False,
+                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                proxies=dict(requests.utils.get_environ_proxies(url)),
+                verify=os.environ.get("REQUESTS_CA_BUNDLE")
+                or os.environ.get("SSL_CERT_FILE")
+                or True,
+            )
+        except requests.RequestException as error:
+            cause = _satchel_cause(error)
+            if cause is not None:
+                raise cause from error
+            raise UnavailableError(
+                f"{urlsplit(url).hostname} cannot be reached.",
+                hint="Check the network connection and try again.",
+                url=public_url(url),
+            ) from error
+
+
+def raise_for_overload(response: requests.Response) -> None:
+    """Turns 429 and 5xx into errors that are worth a retry."""
+    status = response.status_code
+    if status == 429:
+        raise RateLimitedError(
+            f"{_host(response)} asks for a pause: too many requests.",
+            hint="Wait a while and try again.",
+            status=status,
+            retry_after_s=_retry_after(response),
+        )
+    if status >= 500:
+        raise _unavailable(response)
+
+
+def public_url(url: str) -> str:
+    """A URL without query, fragment and credentials: safe to log and to show."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+
+
+def _unavailable(response: requests.Response) -> UnavailableError:
+    return UnavailableError(
+        f"{_host(response)} is not available right now (HTTP {response.status_code}).",
+        hint="Try again later.",
+        status=response.status_code,
+        url=public_url(response.url or ""),
+        retry_after_s=_retry_after(response),
+    )
+
+
+def _bad_response(response: requests.Response, what: str) -> MarketplaceError:
+    return BadResponseError(
+        f"The answer of {_host(response)} {what}.",
+        hint="Try again later.",
+        status=response.status_code,
+        url=public_url(response.url or ""),
+    )
+
+
+def _host(response: requests.Response) -> str:
+    return urlsplit(response.url or "").hostname or "The server"
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    try:
+        return max(0.0, float(response.headers["Retry-After"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _satchel_cause(error: BaseException | None) -> SatchelError | None:
+    """Our own error inside what urllib3 and requests wrapped around it."""
+    seen: set[int] = set()
+    queue: list[Any] = [error]
+    while queue:
+        current = queue.pop()
+        if isinstance(current, SatchelError):
+            return current
+        if isinstance(current, BaseException) and id(current) not in seen:
+            seen.add(id(current))
+            queue += [current.__cause__, current.__context__, getattr(current, "reason", None)]
+            queue += list(current.args)
+    return None
+
+
+class _GuardedAdapter(HTTPAdapter):
+    """Connects to the address that the policy checked, so that DNS cannot change its mind."""
+
+    def __init__(self, policy: UrlPolicy) -> None:
+        self._policy = policy
+        super().__init__(pool_connections=8, pool_maxsize=8)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        policy = self._policy
+
+        class GuardedHttp(HTTPConnection):
+            def _new_conn(self) -> socket.socket:
+                return _connect(self, policy, "http")
+
+        class GuardedHttps(HTTPSConnection):
+            def _new_conn(self) -> socket.socket:
+                return _connect(self, policy, "https")
+
+        class HttpPool(HTTPConnectionPool):
+            ConnectionCls = GuardedHttp
+
+        class HttpsPool(HTTPSConnectionPool):
+            ConnectionCls = GuardedHttps
+
+        self.poolmanager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
+
+
+def _connect(connection: HTTPConnection, policy: UrlPolicy, scheme: str) -> socket.socket:
+    host, port = connection._dns_host, connection.port or {"http": 80, "https": 443}[scheme]
+    address = policy.address_of(host, port, scheme)
+    try:
+        return socket.create_connection((address, port), timeout=CONNECT_TIMEOUT_S)
+    except OSError as error:
+        raise NewConnectionError(connection, f"Failed to connect: {error}") from error
+
+
+__all__ = ["ForbiddenUrlError", "Transport", "public_url", "raise_for_overload"]

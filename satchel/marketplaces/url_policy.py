@@ -1,0 +1,97 @@
+"""Which URLs may be asked at all: exact hosts, https, public addresses.
+
+URLs come from untrusted workflows and from redirects, so every hop is checked, and the address
+that was checked is the one that is connected to.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ..errors import ForbiddenUrlError, UnavailableError
+from ..settings import Settings, origin_of
+
+CIVITAI_HOSTS = frozenset(
+    {"civitai.com", "www.civitai.com", "civitai.red", "www.civitai.red", "civitai.green"}
+)
+
+STORAGE_SUFFIXES = (".r2.cloudflarestorage.com", ".backblazeb2.com", ".civitai.com", ".civitai.red")
+"""Where Civitai redirects downloads to. The account part of these names changes, hence suffixes;
+they are followed only from a redirect, and never with a credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class UrlPolicy:
+    """Decides about URLs; the operator's own origins are the only exceptions."""
+
+    trusted_origins: frozenset[str]
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> UrlPolicy:
+        return cls(settings.trusted_origins | {origin_of(settings.civitai_url)})
+
+    def check(self, url: str, *, redirected: bool = False) -> None:
+        """Refuses a URL that may not be opened.
+
+        Raises:
+            ForbiddenUrlError: not https, credentials or an odd port in it, or a host outside the
+                allowlist.
+        """
+        try:
+            parts = urlsplit(url)
+            host, port = (parts.hostname or "").lower(), parts.port
+            origin = origin_of(url)
+        except ValueError:
+            raise _forbidden("a malformed URL", "") from None
+        if parts.username is not None or parts.password is not None:
+            raise _forbidden("a URL with credentials", host)
+        if origin in self.trusted_origins:
+            return
+        if parts.scheme != "https" or port not in (None, 443):
+            raise _forbidden("a URL that is not plain https", host)
+        allowed = host in CIVITAI_HOSTS or (redirected and host.endswith(STORAGE_SUFFIXES))
+        if not allowed:
+            raise _forbidden("a host outside the allowlist", host)
+
+    def address_of(self, host: str, port: int, scheme: str) -> str:
+        """Resolves a host and returns the address to connect to.
+
+        Raises:
+            ForbiddenUrlError: any of its addresses is private, loopback or link-local. All of them
+                must be public: a name that mixes both is an attack.
+            UnavailableError: the name does not resolve.
+        """
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise UnavailableError(
+                f"The host {host} cannot be found.", hint="Check the network connection."
+            ) from error
+        addresses = [str(answer[4][0]) for answer in answers]
+        name = f"[{host}]" if ":" in host else host
+        if origin_of(f"{scheme}://{name}:{port}") not in self.trusted_origins:
+            for address in addresses:
+                if not _is_public(address):
+                    raise _forbidden(f"a host that leads to the address {address}", host)
+        return addresses[0]
+
+
+def _is_public(address: str) -> bool:
+    ip = ipaddress.ip_address(address.split("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        # An IPv4 address in IPv6 clothing is judged by what it leads to.
+        embedded = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if embedded is not None:
+            return embedded.is_global and not embedded.is_multicast
+    return ip.is_global and not ip.is_multicast
+
+
+def _forbidden(what: str, host: str) -> ForbiddenUrlError:
+    return ForbiddenUrlError(
+        f"Refused to open {what}" + (f": {host}." if host else "."),
+        hint="Only the operator of this machine can allow more, with SATCHEL_TRUSTED_ORIGINS.",
+        host=host,
+    )

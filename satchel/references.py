@@ -1,0 +1,89 @@
+"""Texts that name a model: a SHA256, a Civitai URL or an AIR, parsed to one frozen value.
+
+AIR grammar (`@civitai/client`, Air.js): `urn:air:{ecosystem}:{type}:{source}:{id}@{version}`,
+optionally with `+fileId` and `.format`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+from .errors import ReferenceSyntaxError
+from .identity import SHA256_HEX
+from .marketplaces.url_policy import CIVITAI_HOSTS
+
+_AIR = re.compile(
+    r"(?:urn:)?(?:air:)?(?:[a-z0-9_-]+:){0,2}civitai:(?P<model>\d+)@(?P<version>\d+)"
+    r"(?:\+(?P<file>\d+))?(?:\.[a-z0-9]+)?\Z",
+    re.IGNORECASE,
+)
+_DOWNLOAD_PATH = re.compile(r"/api/download/models/(\d+)/?\Z")
+_VERSION_PATH = re.compile(r"/(?:api/v1/)?model-versions/(\d+)/?\Z")
+_MODEL_PATH = re.compile(r"/models/(\d+)(?:/[^/]*)?/?\Z")
+
+_GRAMMAR = (
+    "Write a SHA256, a Civitai URL with a version"
+    " (https://civitai.com/models/1?modelVersionId=2, https://civitai.com/api/download/models/2)"
+    " or an AIR (urn:air:sdxl:lora:civitai:1@2)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Exactly one of `sha256` and `version_id` is set."""
+
+    sha256: str | None = None
+    version_id: int | None = None
+    file_id: int | None = None
+    """Which file of the version; the primary one without it."""
+
+
+def parse_reference(text: str) -> Reference:
+    """Parses what a user, a URL or a graph says about where a model comes from.
+
+    Raises:
+        ReferenceSyntaxError: none of the known forms, or a Civitai page without a version.
+    """
+    stripped = text.strip()
+    if SHA256_HEX.match(stripped.lower()):
+        return Reference(sha256=stripped.lower())
+    air = _AIR.match(stripped)
+    if air is not None:
+        file_id = air["file"]
+        return Reference(version_id=int(air["version"]), file_id=int(file_id) if file_id else None)
+    if "://" in stripped:
+        return _parse_url(stripped)
+    raise _unreadable(text, "it is none of the known forms")
+
+
+def _parse_url(text: str) -> Reference:
+    try:
+        parts = urlsplit(text)
+        query = parse_qs(parts.query)
+    except ValueError:
+        raise _unreadable(text, "it is no valid URL") from None
+    if (parts.hostname or "").lower() not in CIVITAI_HOSTS:
+        raise _unreadable(text, "it is no address of Civitai")
+    file_id = _number(query.get("fileId"))
+    for pattern in (_DOWNLOAD_PATH, _VERSION_PATH):
+        match = pattern.search(parts.path)
+        if match:
+            return Reference(version_id=int(match[1]), file_id=file_id)
+    version_id = _number(query.get("modelVersionId"))
+    if version_id is not None:
+        return Reference(version_id=version_id, file_id=file_id)
+    if _MODEL_PATH.search(parts.path):
+        raise _unreadable(text, "it names a model page but not one of its versions")
+    raise _unreadable(text, "it is no model page")
+
+
+def _number(values: list[str] | None) -> int | None:
+    return int(values[0]) if values and values[0].isascii() and values[0].isdigit() else None
+
+
+def _unreadable(text: str, reason: str) -> ReferenceSyntaxError:
+    return ReferenceSyntaxError(
+        f"{text!r} does not name a model: {reason}.", hint=_GRAMMAR, text=text, position=0
+    )

@@ -1,0 +1,121 @@
+"""Reads the header of a safetensors file: names, shapes and metadata, never tensor data.
+
+Format (https://github.com/huggingface/safetensors): a little-endian u64 length N, then N bytes of
+JSON `{name: {dtype, shape, data_offsets}, "__metadata__": {str: str}}`, then the tensor bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import SafetensorsHeaderError
+
+MAX_HEADER_BYTES = 100 * 1024 * 1024
+"""The format's own limit."""
+
+DTYPE_BITS = {
+    "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8,
+    "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4, "I64": 64, "I32": 32, "I16": 16, "I8": 8,
+    "U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8, "C64": 64,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """One tensor as the header describes it."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    """Offset of the first byte, counted from the end of the header."""
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class SafetensorsHeader:
+    """A checked header."""
+
+    tensors: Mapping[str, TensorInfo]
+    metadata: Mapping[str, str]
+    data_start: int
+    """Offset in the file where tensor bytes begin: 8 + the header's length."""
+
+
+def read_header(path: Path) -> SafetensorsHeader:
+    """Reads and checks a file's header.
+
+    Raises:
+        SafetensorsHeaderError: too short, no JSON, offsets outside the file or overlapping,
+            or a tensor whose byte count contradicts its shape.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        prefix = file.read(8)
+        size = path.stat().st_size
+        if len(prefix) < 8:
+            raise _bad(path, "it is shorter than 8 bytes")
+        (length,) = struct.unpack("<Q", prefix)
+        if length > MAX_HEADER_BYTES or length > size - 8:
+            raise _bad(path, "its header length points past the end of the file")
+        text = file.read(length)
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _bad(path, "its header is no JSON") from error
+    if not isinstance(document, dict):
+        raise _bad(path, "its header is no JSON object")
+    metadata = document.pop("__metadata__", {})
+    if not isinstance(metadata, dict):
+        raise _bad(path, "its metadata is no JSON object")
+    tensors = {name: _tensor(path, name, entry) for name, entry in document.items()}
+    _check_layout(path, tensors, size - 8 - length)
+    # Some writers put numbers in the metadata; the format says strings, so make them strings.
+    strings = {str(key): value if isinstance(value, str) else json.dumps(value)
+               for key, value in metadata.items()}  # fmt: skip
+    return SafetensorsHeader(tensors, strings, 8 + length)
+
+
+def _tensor(path: Path, name: str, entry: Any) -> TensorInfo:
+    try:
+        dtype, shape, (start, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
+        if not all(type(n) is int and n >= 0 for n in (*shape, start, end)) or end < start:
+            raise ValueError("a negative or fractional number")
+        bits = DTYPE_BITS[dtype]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _bad(path, f"the entry of tensor {name!r} is malformed", key=name) from error
+    count = bits
+    for dimension in shape:
+        count *= dimension
+    if (count + 7) // 8 != end - start:
+        raise _bad(path, f"tensor {name!r} has a byte count that contradicts its shape", key=name)
+    return TensorInfo(dtype, shape, start, end)
+
+
+def _check_layout(path: Path, tensors: Mapping[str, TensorInfo], data_bytes: int) -> None:
+    """The format wants the tensors to tile the data area: no gap, no overlap, no rest."""
+    position = 0
+    for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].start, item[1].end)):
+        if tensor.start != position:
+            raise _bad(path, f"tensor {name!r} overlaps another or leaves a gap", key=name)
+        position = tensor.end
+    if position != data_bytes:
+        raise _bad(
+            path,
+            f"its tensors end at byte {position} of the data area, which has {data_bytes} bytes"
+            " (a cut or padded file)",
+        )
+
+
+def _bad(path: Path, reason: str, **details: Any) -> SafetensorsHeaderError:
+    return SafetensorsHeaderError(
+        f"{path.name} is not a usable safetensors file: {reason}.",
+        hint="Download it again, or check where it came from.",
+        path=path.name,
+        reason=reason,
+        **details,
+    )

@@ -1,0 +1,1 @@
+"""Workflows: reading them, what models they name, the lock, the plan, installing."""

@@ -1,0 +1,101 @@
+"""The author's first step: pin every model of a workflow by its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ..errors import MarketplaceError
+from ..folders import LocalModel
+from ..identity import ModelIdentity, Source
+from ..library import Library
+from ..progress import Progress
+from ..workspace import Workspace
+from .collect import NamedModel, named_models
+from .documents import WorkflowDocument
+from .lock import UNKNOWN_KIND, Lock, LockedModel
+
+
+def build_lock(
+    document: WorkflowDocument, workspace: Workspace, host: Mapping[str, str] | None = None
+) -> Lock:
+    """Pins every model that a workflow names: hashes files, asks marketplaces by hash.
+
+    Models that are not here keep what the document's own lock says; the rest are listed with the
+    reason why they could not be pinned, never dropped.
+
+    Raises:
+        CancelledError: the workspace's work was cancelled.
+    """
+    library = workspace.library()
+    earlier = {model.key: model for model in document.lock.models} if document.lock else {}
+    named = named_models(document)
+    models: list[LockedModel] = []
+    for index, model in enumerate(named):
+        workspace.report(Progress("hashing", model.name, 0, 0, index, len(named)))
+        models.append(_pin(model, library, earlier))
+    return Lock(tuple(_with_sources(_merged(models), workspace)), dict(host or {}))
+
+
+def _pin(
+    model: NamedModel, library: Library, earlier: Mapping[tuple[str, str], LockedModel]
+) -> LockedModel:
+    used_by = tuple(model.used_by)
+    local = _locate(model, library)
+    if local is None:
+        known = earlier.get((model.kind or UNKNOWN_KIND, model.name))
+        if known is not None:
+            return replace(known, used_by=used_by)
+        identity = ModelIdentity(model.kind or UNKNOWN_KIND, model.name)
+        return LockedModel(identity, used_by, "It is not on this machine, so it was not hashed.")
+    digests = library.digests(local)
+    assert digests is not None, "a library that may hash always knows"
+    identity = ModelIdentity(local.kind, model.name, digests.sha256, digests.size, digests.autov3)
+    known = earlier.get((local.kind, model.name))
+    if known is not None and known.identity.sha256 == digests.sha256:
+        # Sources that the first author knew stay, whoever exports again.
+        identity = replace(identity, sources=known.identity.sources)
+    return LockedModel(identity, used_by)
+
+
+def _locate(model: NamedModel, library: Library) -> LocalModel | None:
+    if model.kind is not None:
+        return library.folders.find(model.kind, model.name)
+    matches = library.find_by_file_name(model.name)
+    return matches[0] if len(matches) == 1 else None
+
+
+def _merged(models: Iterable[LockedModel]) -> list[LockedModel]:
+    """One entry per directory and name: a custom node may name what a loader names too."""
+    merged: dict[tuple[str, str], LockedModel] = {}
+    for model in models:
+        first = merged.get(model.key)
+        if first is None:
+            merged[model.key] = model
+        else:
+            nodes = dict.fromkeys((*first.used_by, *model.used_by))
+            merged[model.key] = replace(first, used_by=tuple(nodes))
+    return list(merged.values())
+
+
+def _with_sources(models: list[LockedModel], workspace: Workspace) -> list[LockedModel]:
+    wanted = [m.identity.sha256 for m in models if m.identity.sha256 and not m.identity.sources]
+    if not wanted:
+        return models
+    workspace.report(Progress("resolving", "", 0, 0, 0, len(wanted)))
+    reason = "No marketplace knows this file by its SHA256."
+    try:
+        found = workspace.resolver().find_sources(wanted)
+    except MarketplaceError as error:
+        found, reason = {}, f"It could not be looked up: {error}"
+    return [_with_found(model, found, reason) for model in models]
+
+
+def _with_found(
+    model: LockedModel, found: Mapping[str, tuple[Source, ...]], reason: str
+) -> LockedModel:
+    identity = model.identity
+    if identity.sha256 is None or identity.sources:
+        return model
+    sources = found.get(identity.sha256, ())
+    return LockedModel(replace(identity, sources=sources), model.used_by, "" if sources else reason)

@@ -1,0 +1,97 @@
+"""What models a workflow names: from its graphs, its lock, and what other tools embedded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import ReferenceSyntaxError
+from ..folders import posix_name
+from ..identity import SHA256_HEX, ModelIdentity, Source
+from ..references import parse_reference
+from .documents import WorkflowDocument
+from .lock import UNKNOWN_KIND, LockedModel
+from .places import Place, api_places, ui_places
+
+
+@dataclass
+class NamedModel:
+    """One distinct model name in a workflow, with every node that uses it."""
+
+    kind: str | None
+    name: str
+    """With `/` between folders, whatever the graph has."""
+    used_by: dict[str, None] = field(default_factory=dict)
+    """Node ids in graph order (a set that keeps its order)."""
+    embedded: dict[str, Any] = field(default_factory=dict)
+    """The matching entry of a node's `properties.models`, if any."""
+
+
+def places_of(document: WorkflowDocument) -> Iterator[Place]:
+    """All places of a document; a file that carries both graphs names its models in both."""
+    if document.ui is not None:
+        yield from ui_places(document.ui)
+    if document.api is not None:
+        yield from api_places(document.api)
+
+
+def named_models(document: WorkflowDocument) -> list[NamedModel]:
+    """The distinct models of a document, in the order in which the graph names them."""
+    found: dict[tuple[str | None, str], NamedModel] = {}
+    for place in places_of(document):
+        name = posix_name(place.value)
+        model = found.setdefault((place.kind, name), NamedModel(place.kind, name))
+        model.used_by[place.node] = None
+        if not model.embedded:
+            model.embedded = _embedded_entry(place)
+    return list(found.values())
+
+
+def locked_models(document: WorkflowDocument) -> list[LockedModel]:
+    """The document's lock, completed with what the graph names beyond it.
+
+    A graph without a lock may still carry URLs and hashes in `properties.models`.
+    """
+    models = list(document.lock.models) if document.lock is not None else []
+    covered = {model.key for model in models}
+    names = {name for _, name in covered}
+    for named in named_models(document):
+        known = named.name in names if named.kind is None else (named.kind, named.name) in covered
+        if not known:
+            models.append(_from_graph(named))
+    return models
+
+
+def _from_graph(named: NamedModel) -> LockedModel:
+    sha256 = str(named.embedded.get("hash") or "").lower()
+    is_sha256 = str(named.embedded.get("hash_type") or "").upper() == "SHA256"
+    pinned = is_sha256 and SHA256_HEX.match(sha256) is not None
+    url = named.embedded.get("url")
+    sources = (source_of_url(url),) if isinstance(url, str) and url else ()
+    identity = ModelIdentity(
+        kind=named.kind or UNKNOWN_KIND,
+        name=named.name,
+        sha256=sha256 if pinned else None,
+        sources=sources,
+    )
+    reason = "" if pinned else "The workflow does not say which bytes it needs."
+    return LockedModel(identity, tuple(named.used_by), reason)
+
+
+def source_of_url(url: str) -> Source:
+    """A source from a URL that somebody else wrote; whether it may be opened is decided later."""
+    try:
+        reference = parse_reference(url)
+    except ReferenceSyntaxError:
+        return Source("https", url)
+    return Source("civitai", url, version_id=reference.version_id, file_id=reference.file_id)
+
+
+def _embedded_entry(place: Place) -> dict[str, Any]:
+    properties = place.owner.get("properties")
+    models = properties.get("models") if isinstance(properties, dict) else None
+    for model in models if isinstance(models, list) else []:
+        if isinstance(model, dict) and model.get("name") == place.value:
+            return model
+    return {}

@@ -1,0 +1,118 @@
+"""The recipient's second step: carry out a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import CancelledError, SatchelError
+from ..folders import LocalModel
+from ..hashes import FileDigests
+from ..progress import Progress
+from ..workspace import Workspace
+from .documents import WorkflowDocument
+from .plan import Plan, PlannedModel
+from .rewrite import Rewrite, rewrite
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """One file that was brought here."""
+
+    kind: str
+    name: str
+    sha256: str
+    bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "directory": self.kind,
+            "name": self.name,
+            "sha256": self.sha256,
+            "bytes": self.bytes,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A workflow whose models are here, under the names that they have here."""
+
+    document: WorkflowDocument
+    plan: Plan
+    """The plan after installing."""
+    installed: tuple[Installed, ...]
+    rewrites: tuple[Rewrite, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "plan": self.plan.to_json(),
+            "installed": [entry.to_json() for entry in self.installed],
+            "graph": self.document.ui,
+            "prompt": self.document.api,
+            "rewrites": [entry.to_json() for entry in self.rewrites],
+        }
+
+
+def install(document: WorkflowDocument, plan: Plan, workspace: Workspace) -> Imported:
+    """Fetches what a plan says is missing, then rewrites the graph to local names.
+
+    One model that fails does not stop the others: they are kept, and the next run goes on.
+
+    Raises:
+        SatchelError: the first failure, with all of them under `details["failed"]`.
+    """
+    entries: list[PlannedModel] = []
+    installed: list[Installed] = []
+    failures: list[tuple[PlannedModel, SatchelError]] = []
+    total = len(plan.to_fetch)
+    for planned in plan.models:
+        if planned.target is None:
+            entries.append(planned)
+            continue
+        try:
+            local, digests = _fetch(planned, _counted(workspace, len(installed), total))
+        except CancelledError:
+            raise
+        except SatchelError as error:
+            failures.append((planned, error))
+            continue
+        entries.append(replace(planned, state="present", local=local, target=None, reason=""))
+        installed.append(Installed(local.kind, local.name, digests.sha256, digests.size))
+    if failures:
+        raise _first_of(failures)
+    after = Plan(tuple(entries), plan.bytes_free)
+    rewritten, rewrites = rewrite(document, after)
+    return Imported(rewritten, after, tuple(installed), tuple(rewrites))
+
+
+def _fetch(planned: PlannedModel, workspace: Workspace) -> tuple[LocalModel, FileDigests]:
+    assert planned.target is not None
+    identity = planned.model.identity
+    path, digests = workspace.downloader().fetch(identity, planned.target)
+    status = path.stat()
+    # The target lies at the model's name below its root; a twin may have got a suffix.
+    parts = Path(identity.name).parts
+    name = Path(*parts[:-1], path.name).as_posix()
+    local = LocalModel(identity.kind, name, path, status.st_size, status.st_mtime_ns)
+    workspace.catalog.remember(local, digests)
+    return local, digests
+
+
+def _counted(workspace: Workspace, done: int, total: int) -> Workspace:
+    """The workspace with a progress that says which of how many files it is about."""
+
+    def report(progress: Progress) -> None:
+        workspace.report(replace(progress, files_done=done, files_total=total))
+
+    return workspace.watched(report)
+
+
+def _first_of(failures: Sequence[tuple[PlannedModel, SatchelError]]) -> SatchelError:
+    listed = [
+        {"name": planned.model.identity.name, **error.to_json()} for planned, error in failures
+    ]
+    _, first = failures[0]
+    first.details["failed"] = listed
+    return first

@@ -1,0 +1,122 @@
+"""The lock: what a workflow needs, written once by its author (schema: docs/lock.schema.json).
+
+The same document rides in `extra.satchel` of a UI graph, in a PNG's `satchel` text, and in
+`NAME.lock.json` beside an API graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import __version__
+from ..errors import LockError, LockVersionError
+from ..folders import posix_name
+from ..identity import ModelIdentity
+
+LOCK_KEY = "satchel"
+"""Key under `extra` of a UI graph, and keyword of the PNG text."""
+
+LOCK_VERSION = 1
+UNKNOWN_KIND = "unknown"
+"""`directory` of a model that no loader and no file here tells the folder of."""
+MAX_MODELS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class LockedModel:
+    """One model that the workflow names."""
+
+    identity: ModelIdentity
+    used_by: tuple[str, ...] = ()
+    """Ids of the nodes that name it; inside subgraphs `outer:inner`."""
+    reason: str = ""
+    """Why it could not be pinned, or is not known to any marketplace; empty when all is well."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells two entries of a lock apart: directory and name."""
+        return self.identity.kind, posix_name(self.identity.name)
+
+    def to_json(self) -> dict[str, Any]:
+        reason = {"reason": self.reason} if self.reason else {}
+        return {**self.identity.to_json(), "used_by": list(self.used_by), **reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A version 1 lock."""
+
+    models: tuple[LockedModel, ...]
+    host: Mapping[str, str] = field(default_factory=dict)
+    """Versions of `comfyui` and its `frontend` where it was made, when known."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The document, in an order that makes for small diffs."""
+        models = sorted(self.models, key=lambda m: (m.identity.kind, m.identity.name))
+        return {
+            "version": LOCK_VERSION,
+            "generator": f"ComfyUI-Satchel {__version__}",
+            "models": [model.to_json() for model in models],
+            "host": dict(sorted(self.host.items())),
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> Lock:
+        """Reads a lock from untrusted JSON; unknown keys are ignored.
+
+        Raises:
+            LockVersionError: a newer release wrote it.
+            LockError: it is malformed.
+        """
+        if not isinstance(value, dict) or type(value.get("version")) is not int:
+            raise _malformed("the lock must be an object with a version", "version")
+        if value["version"] > LOCK_VERSION:
+            raise LockVersionError(
+                f"The lock has version {value['version']}; this Satchel reads up to"
+                f" {LOCK_VERSION}.",
+                hint="Update Satchel.",
+                version=value["version"],
+                supported=LOCK_VERSION,
+            )
+        models = value.get("models")
+        if value["version"] < 1 or not isinstance(models, list) or len(models) > MAX_MODELS:
+            raise _malformed(f"models must be a list of at most {MAX_MODELS}", "models")
+        host = value.get("host")
+        locked = tuple(_locked_model(model, f"models[{i}]") for i, model in enumerate(models))
+        if len({model.key for model in locked}) != len(locked):
+            raise _malformed("two models have the same directory and name", "models")
+        return cls(
+            locked,
+            {str(key): str(text) for key, text in host.items()} if isinstance(host, dict) else {},
+        )
+
+
+def is_lock(value: Any) -> bool:
+    """Whether JSON is a lock by itself; a UI graph has `nodes`, an API graph no `models` list."""
+    return (
+        isinstance(value, dict)
+        and type(value.get("version")) is int
+        and isinstance(value.get("models"), list)
+        and "nodes" not in value
+    )
+
+
+def _locked_model(value: Any, where: str) -> LockedModel:
+    identity = ModelIdentity.from_json(value, where)
+    used_by = value.get("used_by", [])
+    if not isinstance(used_by, list) or not all(isinstance(node, str | int) for node in used_by):
+        raise _malformed(f"{where}.used_by must be a list of node ids", f"{where}.used_by")
+    reason = value.get("reason", "")
+    if not isinstance(reason, str):
+        raise _malformed(f"{where}.reason must be a text", f"{where}.reason")
+    return LockedModel(identity, tuple(str(node) for node in used_by), reason)
+
+
+def _malformed(what: str, path: str) -> LockError:
+    return LockError(
+        f"The lock is malformed: {what}.",
+        hint="Export the workflow again, or ask its author to.",
+        path=path,
+    )

@@ -1,0 +1,244 @@
+"""The recipient's first step: decide, for every model, what has to happen. Nothing is touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from ..errors import MarketplaceError, SatchelError
+from ..file_names import check_format, destination
+from ..folders import LocalModel
+from ..identity import ModelIdentity
+from ..library import Library
+from ..marketplaces.base import Availability
+from ..marketplaces.resolver import Resolver
+from ..marketplaces.url_policy import UrlPolicy
+from ..progress import Progress
+from ..transfer import SPARE_BYTES
+from ..workspace import Workspace
+from .collect import locked_models
+from .documents import WorkflowDocument
+from .lock import LockedModel
+
+PlanState = Literal["present", "renamed", "missing", "login", "gone", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedModel:
+    """One model and what would happen to it."""
+
+    model: LockedModel
+    state: PlanState
+    local: LocalModel | None = None
+    """The file here that will be used."""
+    reason: str = ""
+    """One sentence, when the state alone does not say enough."""
+    target: Path | None = None
+    """Where it would be installed; only for `missing` models that can be fetched."""
+
+    def to_json(self) -> dict[str, Any]:
+        identity = self.model.identity
+        host = urlsplit(identity.sources[0].url).hostname if identity.sources else None
+        return {
+            "name": identity.name,
+            "directory": identity.kind,
+            "state": self.state,
+            "local": host_name(self.local.name) if self.local else None,
+            "source": host,
+            "bytes": self.local.size if self.local else identity.size,
+            "sha256": identity.sha256,
+            "reason": self.reason or None,
+            "used_by": list(self.model.used_by),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What importing a workflow would do."""
+
+    models: tuple[PlannedModel, ...]
+    bytes_free: int
+    """Free space where the models would go."""
+
+    @property
+    def to_fetch(self) -> list[PlannedModel]:
+        return [planned for planned in self.models if planned.target is not None]
+
+    @property
+    def bytes_to_fetch(self) -> int:
+        return sum(planned.model.identity.size or 0 for planned in self.to_fetch)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every model is here, if perhaps under another name."""
+        return all(planned.state in ("present", "renamed") for planned in self.models)
+
+    @property
+    def installable(self) -> bool:
+        """Whether there is something to fetch, and room for it."""
+        fits = self.bytes_to_fetch + SPARE_BYTES <= self.bytes_free
+        return bool(self.to_fetch) and fits
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "models": [planned.to_json() for planned in self.models],
+            "bytes_to_fetch": self.bytes_to_fetch,
+            "bytes_free": self.bytes_free,
+            "ok": self.ok,
+            "installable": self.installable,
+        }
+
+
+def host_name(name: str) -> str:
+    """A model's name as the host's lists on this system spell it."""
+    return name.replace("/", os.sep)
+
+
+def plan_document(document: WorkflowDocument, workspace: Workspace, *, quick: bool = False) -> Plan:
+    """Decides what importing a workflow would do.
+
+    Args:
+        quick: reads no file and asks no marketplace: a file with the right name and size counts
+            as present, and a renamed one is found only if its digest is already known.
+    """
+    library = workspace.library(may_hash=not quick)
+    models = locked_models(document)
+    planned = []
+    for index, model in enumerate(models):
+        workspace.report(Progress("hashing", model.identity.name, 0, 0, index, len(models)))
+        planned.append(_find_here(model, library))
+    absent = [index for index, entry in enumerate(planned) if entry is None]
+    decided = _plan_absent([models[index] for index in absent], workspace, quick=quick)
+    by_index = dict(zip(absent, decided, strict=True))
+    entries = tuple(entry or by_index[index] for index, entry in enumerate(planned))
+    return Plan(entries, _free_bytes(entries, workspace))
+
+
+def _find_here(model: LockedModel, library: Library) -> PlannedModel | None:
+    """The model's file on this machine: by name and bytes, else by bytes alone."""
+    identity = model.identity
+    local = library.folders.find(identity.kind, identity.name)
+    if identity.sha256 is None:
+        if local is None:
+            return None
+        return PlannedModel(model, "present", local, "Only its name is known, not its bytes.")
+    if local is not None and _same_bytes(local, identity, library):
+        return PlannedModel(model, "present", local)
+    elsewhere = library.find_by_digest(identity.kind, identity.sha256, identity.size)
+    return PlannedModel(model, "renamed", elsewhere) if elsewhere else None
+
+
+def _same_bytes(local: LocalModel, identity: ModelIdentity, library: Library) -> bool:
+    if identity.size is not None and local.size != identity.size:
+        return False
+    digests = library.digests(local)
+    return digests is None or digests.sha256 == identity.sha256
+
+
+def _plan_absent(
+    models: Sequence[LockedModel], workspace: Workspace, *, quick: bool
+) -> list[PlannedModel]:
+    """States of models that are not here: policy first, then what the marketplaces say."""
+    resolver = workspace.resolver()
+    checked = [_checked(model, workspace, resolver) for model in models]
+    if quick:
+        return checked
+    checked = _with_fresh_sources(checked, resolver)
+    open_ended = [index for index, planned in enumerate(checked) if planned.target is not None]
+    if open_ended:
+        workspace.report(Progress("resolving", "", 0, 0, 0, len(open_ended)))
+        identities = [checked[index].model.identity for index in open_ended]
+        answers = resolver.availability(identities)
+        for index, answer in zip(open_ended, answers, strict=True):
+            checked[index] = _with_availability(checked[index], answer)
+    return checked
+
+
+def _checked(model: LockedModel, workspace: Workspace, resolver: Resolver) -> PlannedModel:
+    """`missing` with a target, or `refused` by what this machine allows."""
+    identity, settings = model.identity, workspace.settings
+    try:
+        target = destination(workspace.folders, identity.kind, identity.name)
+        check_format(identity.name, allow_pickle=settings.allow_pickle)
+        model, refusal = _with_allowed_sources(model, UrlPolicy.from_settings(settings), resolver)
+    except SatchelError as error:
+        return PlannedModel(model, "refused", reason=f"{error} {error.hint}".strip())
+    if identity.sha256 is None:
+        reason = refusal or model.reason or "The workflow does not say which bytes it needs."
+        return PlannedModel(model, "refused" if refusal else "missing", reason=reason)
+    if refusal:
+        return PlannedModel(model, "refused", reason=refusal)
+    return PlannedModel(model, "missing", target=target)
+
+
+def _with_allowed_sources(
+    model: LockedModel, policy: UrlPolicy, resolver: Resolver
+) -> tuple[LockedModel, str]:
+    """The model without sources that may not be opened; a sentence if none of several is left."""
+    allowed, refusal = [], ""
+    for source in model.identity.sources:
+        try:
+            policy.check(source.url)
+            resolver.marketplace(source.kind)
+        except SatchelError as error:
+            refusal = f"{error} {error.hint}".strip()
+        else:
+            allowed.append(source)
+    if not model.identity.sources or allowed:
+        refusal = ""
+    identity = replace(model.identity, sources=tuple(allowed) or model.identity.sources)
+    return replace(model, identity=identity), refusal
+
+
+def _with_fresh_sources(planned: list[PlannedModel], resolver: Resolver) -> list[PlannedModel]:
+    """Asks the marketplaces, by hash and in one batch, about models without a source."""
+    asked = {
+        entry.model.identity.sha256: None
+        for entry in planned
+        if entry.target is not None and not entry.model.identity.sources
+    }
+    wanted = [sha256 for sha256 in asked if sha256 is not None]
+    if not wanted:
+        return planned
+    try:
+        found = resolver.find_sources(wanted)
+        reason = "No source is known for it, and no marketplace knows its SHA256."
+    except MarketplaceError as error:
+        found, reason = {}, f"No source is known for it, and it could not be looked up: {error}"
+    result = []
+    for entry in planned:
+        identity = entry.model.identity
+        if entry.target is None or identity.sources or identity.sha256 is None:
+            result.append(entry)
+        elif sources := found.get(identity.sha256, ()):
+            model = replace(entry.model, identity=replace(identity, sources=sources))
+            result.append(replace(entry, model=model))
+        else:
+            result.append(replace(entry, target=None, reason=reason))
+    return result
+
+
+def _with_availability(planned: PlannedModel, answer: Availability) -> PlannedModel:
+    if answer.access == "open":
+        return planned
+    if answer.access == "unknown":  # silence is no refusal: trying may work
+        return replace(planned, reason=answer.reason)
+    return replace(planned, state=answer.access, reason=answer.reason, target=None)
+
+
+def _free_bytes(planned: Sequence[PlannedModel], workspace: Workspace) -> int:
+    """Least free space among the folders that would receive files."""
+    targets = [entry.target.parent for entry in planned if entry.target is not None]
+    if not targets:
+        targets = [roots[0] for roots in list(workspace.folders.roots.values())[:1]]
+    return min((shutil.disk_usage(_existing(folder)).free for folder in targets), default=0)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest parent that exists."""
+    return next(path for path in (folder, *folder.parents) if path.exists())

@@ -1,0 +1,125 @@
+"""Text chunks of PNG files, read and replaced without touching a pixel.
+
+PNG (https://www.w3.org/TR/png-3/): an 8-byte signature, then chunks of length, type, data, CRC-32.
+ComfyUI stores `prompt` and `workflow` as tEXt; iTXt and zTXt occur in files that others re-saved.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+
+from ..errors import UnreadableImageError
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_TEXT_BYTES = 64 * 1024 * 1024
+"""Most text that one compressed chunk may unpack to."""
+
+
+def read_texts(image: bytes) -> dict[str, str]:
+    """All text chunks by keyword; the first of a keyword wins, as in the stock frontend.
+
+    Raises:
+        UnreadableImageError: no PNG, cut short, damaged, or a text chunk that unpacks without end.
+    """
+    texts: dict[str, str] = {}
+    for kind, data in _chunks(image):
+        if kind in (b"tEXt", b"iTXt", b"zTXt"):
+            keyword, text = _decode(kind, data)
+            texts.setdefault(keyword, text)
+    return texts
+
+
+def with_texts(image: bytes, texts: Mapping[str, str]) -> bytes:
+    """The same image with these text chunks, replacing those of the same keywords.
+
+    Raises:
+        UnreadableImageError: as `read_texts`.
+    """
+    parts = [SIGNATURE]
+    for kind, data in _chunks(image):
+        if kind in (b"tEXt", b"iTXt", b"zTXt") and _decode(kind, data)[0] in texts:
+            continue
+        parts.append(_chunk(kind, data))
+        if kind == b"IHDR":
+            # Before the pixels, where readers that stop early still find them.
+            parts += [_text_chunk(keyword, text) for keyword, text in texts.items()]
+    return b"".join(parts)
+
+
+def pixel_data(image: bytes) -> bytes:
+    """The inflated scanlines of all IDAT chunks, for comparing two images byte by byte.
+
+    Raises:
+        UnreadableImageError: as `read_texts`, or the pixel stream is damaged.
+    """
+    stream = b"".join(data for kind, data in _chunks(image) if kind == b"IDAT")
+    try:
+        return zlib.decompress(stream)
+    except zlib.error as error:
+        raise _broken("its pixels cannot be unpacked") from error
+
+
+def _chunks(image: bytes) -> Iterator[tuple[bytes, bytes]]:
+    if not image.startswith(SIGNATURE):
+        raise _broken("it is no PNG file")
+    position, kind = len(SIGNATURE), b""
+    while kind != b"IEND":
+        if position + 12 > len(image):
+            raise _broken("it is cut short")
+        length, kind = struct.unpack_from(">I4s", image, position)
+        end = position + 12 + length
+        if end > len(image):
+            raise _broken("it is cut short")
+        data = image[position + 8 : end - 4]
+        if zlib.crc32(kind + data) != struct.unpack_from(">I", image, end - 4)[0]:
+            raise _broken(f"its {kind.decode('latin-1')} chunk is damaged")
+        yield kind, data
+        position = end
+
+
+def _decode(kind: bytes, data: bytes) -> tuple[str, str]:
+    keyword, _, rest = data.partition(b"\0")
+    if kind == b"zTXt":
+        rest = _inflate(rest[1:])
+    elif kind == b"iTXt":
+        compressed = rest[:1] == b"\1"
+        rest = rest[2:].split(b"\0", 2)[-1]
+        rest = _inflate(rest) if compressed else rest
+    # The specification says Latin-1 for tEXt; ComfyUI and others write UTF-8 into it.
+    try:
+        return keyword.decode("latin-1"), rest.decode("utf-8")
+    except UnicodeDecodeError:
+        return keyword.decode("latin-1"), rest.decode("latin-1")
+
+
+def _inflate(data: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    try:
+        text = unpacker.decompress(data, MAX_TEXT_BYTES)
+    except zlib.error as error:
+        raise _broken("a compressed text in it is damaged") from error
+    if unpacker.unconsumed_tail:
+        raise _broken("a compressed text in it is far too large")
+    return text
+
+
+def _text_chunk(keyword: str, text: str) -> bytes:
+    if text.isascii():
+        return _chunk(b"tEXt", keyword.encode("latin-1") + b"\0" + text.encode("ascii"))
+    body = keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode("utf-8")
+    return _chunk(b"iTXt", body)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(kind + data))
+    return struct.pack(">I", len(data)) + kind + data + checksum
+
+
+def _broken(reason: str) -> UnreadableImageError:
+    return UnreadableImageError(
+        f"The image cannot be read: {reason}.",
+        hint="Use the original PNG file: chat and social sites often re-encode images.",
+        reason=reason,
+    )

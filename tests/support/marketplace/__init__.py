@@ -1,0 +1,16 @@
+"""A stand-in for Civitai: its API and its storage, on two loopback ports.
+
+    with Marketplace(keys=("secret",)) as market:
+        lora = market.publish(path, model_name="Ink Wash Lines", base_model="Illustrious")
+        market.fault("cut", after=1000, match=lora)
+        ...
+
+Shapes, status codes and odd behaviours follow Civitai's own source; `faults.KINDS` lists what can
+be made to go wrong.
+"""
+
+from .faults import KINDS, Fault
+from .market import Marketplace, RecordedRequest
+from .values import Published
+
+__all__ = ["KINDS", "Fault", "Marketplace", "Published", "RecordedRequest"]

@@ -1,0 +1,191 @@
+"""What can go wrong on demand.
+
+`KINDS` is the whole table: a name, the origin it strikes unless told otherwise, and how it changes
+the true reply. Body faults of the storage wait for a reply that carries the file, so an expired
+link does not use one up.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from .messages import (
+    INVERT,
+    FileRange,
+    Pace,
+    Reply,
+    Request,
+    html_reply,
+    json_reply,
+    redirect_reply,
+    text_reply,
+)
+
+BAD_GATEWAY_PAGE = (
+    "<!DOCTYPE html>\n<head>\n<title>civitai.com | 502: Bad gateway</title>\n</head>\n"
+    '<body><div id="cf-wrapper"><h1>Bad gateway <span class="code-label">Error code 502</span>'
+    "</h1></div></body>\n</html>"
+)
+MAINTENANCE_PAGE = (
+    "<!DOCTYPE html><html><head><title>Civitai | Be right back</title></head>"
+    "<body>We are currently down for maintenance</body></html>"
+)
+CHALLENGE_PAGE = (
+    '<!DOCTYPE html><html lang="en-US"><head><title>Just a moment...</title></head>'
+    "<body><noscript>Enable JavaScript and cookies to continue</noscript></body></html>"
+)
+QUOTA = (
+    "We've noticed an unusual amount of downloading from your account. "
+    "Contact support@civitai.com or come back later."
+)
+REGION = "Access to this service is not available in your region due to legal restrictions."
+OVERLOADED = "Model search is temporarily overloaded — please retry."
+PRIVATE_URL = "http://169.254.169.254/latest/meta-data/"
+ELSEWHERE_URL = "http://files.elsewhere.invalid/model.safetensors"
+NO_STORE = "no-store, max-age=0"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One rule: which requests it strikes and what it does to them."""
+
+    kind: str
+    origin: str
+    match: str
+    """Regular expression, searched in the request's path."""
+    after: int = 0
+    """stall, cut: bytes of this answer's body that still pass."""
+    seconds: float = 60.0
+    """stall: how long."""
+    bytes_per_s: int = 1 << 20
+    """throttle."""
+    by: int = -1
+    """wrong_length: how many bytes longer (+, zeros) or shorter (-) than the file."""
+    retry_after: str | None = None
+    """status_429: seconds or an HTTP date, as text."""
+    status: int = 500
+    """status."""
+    location: str = ELSEWHERE_URL
+    """redirect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    origin: str
+    change: Callable[[Fault, Reply, Request], Reply]
+    needs_success: bool = False
+
+
+def _set_length(fault: Fault, reply: Reply, request: Request) -> Reply:
+    body = reply.body
+    if isinstance(body, FileRange):
+        length = max(0, body.length + min(fault.by, 0))
+        return replace(reply, body=replace(body, length=length, padding=max(0, fault.by)))
+    end = len(body) + min(fault.by, 0)
+    return replace(reply, body=body[: max(0, end)] + b"\0" * max(0, fault.by))
+
+
+def _invert(fault: Fault, reply: Reply, request: Request) -> Reply:
+    if isinstance(reply.body, FileRange):
+        return replace(reply, body=replace(reply.body, inverted=True))
+    return replace(reply, body=reply.body.translate(INVERT))
+
+
+def _truncate(fault: Fault, reply: Reply, request: Request) -> Reply:
+    """Half of the body, with the length that half has."""
+    return _set_length(replace(fault, by=-(len(reply.body) + 1) // 2), reply, request)
+
+
+def _too_many(fault: Fault, reply: Reply, request: Request) -> Reply:
+    headers = {"Retry_After": fault.retry_after} if fault.retry_after is not None else {}
+    return text_reply(429, "error code: 1015", **headers)
+
+
+def _loop(fault: Fault, reply: Reply, request: Request) -> Reply:
+    return redirect_reply(f"http://{request.headers.get('Host')}{request.target}")
+
+
+def _instead(reply: Reply) -> Callable[[Fault, Reply, Request], Reply]:
+    return lambda fault, true_reply, request: reply
+
+
+KINDS: dict[str, Kind] = {
+    "stall": Kind(
+        "storage",
+        lambda f, r, q: replace(r, pace=Pace(stall_after=f.after, stall_s=f.seconds)),
+        True,
+    ),
+    "cut": Kind("storage", lambda f, r, q: replace(r, pace=Pace(cut_after=f.after)), True),
+    "throttle": Kind(
+        "storage", lambda f, r, q: replace(r, pace=Pace(bytes_per_s=f.bytes_per_s)), True
+    ),
+    "wrong_bytes": Kind("storage", _invert, True),
+    "wrong_length": Kind("storage", _set_length, True),
+    "empty_body": Kind("site", lambda f, r, q: replace(r, body=b"")),
+    "truncated_json": Kind("site", _truncate),
+    "html_200": Kind("site", _instead(html_reply(200, MAINTENANCE_PAGE))),
+    "html_502": Kind("site", _instead(html_reply(502, BAD_GATEWAY_PAGE))),
+    "status": Kind("site", lambda f, r, q: json_reply(f.status, {"error": "Error getting file"})),
+    "status_429": Kind("site", _too_many),
+    "quota_429": Kind("site", _instead(json_reply(429, {"error": QUOTA}, Cache_Control=NO_STORE))),
+    "overloaded_503": Kind(
+        "site",
+        _instead(json_reply(503, {"error": OVERLOADED}, Retry_After="2", Cache_Control="no-store")),
+    ),
+    "forbidden_403": Kind(
+        "site", _instead(json_reply(403, {"error": "Forbidden"}, Cache_Control=NO_STORE))
+    ),
+    "challenge_403": Kind(
+        "site", _instead(html_reply(403, CHALLENGE_PAGE, cf_mitigated="challenge"))
+    ),
+    "transient_404": Kind(
+        "site",
+        _instead(json_reply(404, {"error": "File not found"}, Cache_Control="private, no-store")),
+    ),
+    "region_451": Kind(
+        "site", _instead(json_reply(451, {"error": REGION, "code": "REGION_BLOCKED"}))
+    ),
+    "redirect": Kind("site", lambda f, r, q: redirect_reply(f.location, Cache_Control=NO_STORE)),
+    "redirect_private": Kind("site", _instead(redirect_reply(PRIVATE_URL))),
+    "redirect_http_elsewhere": Kind("site", _instead(redirect_reply(ELSEWHERE_URL))),
+    "redirect_loop": Kind("site", _loop),
+}
+
+
+class Faults:
+    """The rules now in force; the first that strikes a request is the only one to."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rules: list[tuple[Fault, list[int | None]]] = []
+
+    def add(self, fault: Fault, times: int | None) -> None:
+        """`times` None is always."""
+        with self._lock:
+            self._rules.append((fault, [times]))
+
+    def clear(self) -> None:
+        with self._lock:
+            self._rules.clear()
+
+    def apply(self, request: Request, reply: Reply) -> Reply:
+        """The reply to send: the true one, or what a fault makes of it."""
+        with self._lock:
+            fault = self._take(request, reply)
+        return KINDS[fault.kind].change(fault, reply, request) if fault else reply
+
+    def _take(self, request: Request, reply: Reply) -> Fault | None:
+        for fault, left in self._rules:
+            if left[0] == 0 or fault.origin != request.origin:
+                continue
+            waits = KINDS[fault.kind].needs_success and request.origin == "storage"
+            if waits and reply.status not in (200, 206):
+                continue
+            if re.search(fault.match, request.path):
+                if left[0] is not None:
+                    left[0] -= 1
+                return fault
+        return None

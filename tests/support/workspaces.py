@@ -1,0 +1,24 @@
+"""A machine with model folders, for tests of what happens on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from satchel.catalog import Catalog
+from satchel.folders import open_folders
+from satchel.settings import Settings, origin_of
+from satchel.workspace import Workspace
+
+from support.marketplace import Marketplace
+
+
+def make_workspace(base: Path, market: Marketplace | None = None, **settings: Any) -> Workspace:
+    """A workspace whose models live in `base/models`, asking the stand-in marketplace."""
+    (base / "models").mkdir(parents=True, exist_ok=True)
+    if market is not None:
+        settings.setdefault("civitai_url", market.site_url)
+        settings.setdefault("trusted_origins", frozenset({origin_of(market.storage_url)}))
+    return Workspace(
+        Settings(**settings), open_folders(base / "models"), Catalog(base / "catalog.sqlite3")
+    )
