@@ -81,16 +81,17 @@ def _renamed_lock(lock: Lock, names: Mapping[tuple[str, str], str]) -> Lock:
 def _rename_carried(carried: Any, names: Mapping[tuple[str, str], str]) -> None:
     """Does the same to the lock inside a graph, keeping keys that this release does not know."""
     models = carried.get("models") if isinstance(carried, dict) else None
-    kept: dict[tuple[str, str], Any] = {}
-    for model in models if isinstance(models, list) else []:
+    if not isinstance(models, list):
+        return
+    kept: dict[tuple[str, str], dict[str, Any]] = {}
+    for model in models:
         key = (model["directory"], posix_name(model["name"]))
         model["name"] = posix_name(names.get(key, model["name"]))
         first = kept.setdefault((model["directory"], model["name"]), model)
         if first is not model:
             nodes = (*first.get("used_by", ()), *model.get("used_by", ()))
             first["used_by"] = list(dict.fromkeys(nodes))
-    if isinstance(models, list):
-        models[:] = kept.values()
+    models[:] = kept.values()
 
 
 def _rename_embedded(place: Place, new: str) -> None:
