@@ -1,0 +1,193 @@
+"""The real ComfyUI frontend in a real Chromium, for the browser tests and the screenshots.
+
+with chromium(path) as browser, comfy:
+    page = open_frontend(browser, comfy, vue_nodes=True)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from .comfyui import ComfyUI
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--force-color-profile=srgb",
+)
+
+# Client coordinates of a spot on a widget that the classic canvas draws; `part` is a share of the
+# node's width.
+_WIDGET_POINT = """([id, name, part]) => {
+  const node = app.canvas.graph.getNodeById(id)
+  const widget = node.widgets.find((candidate) => candidate.name === name)
+  return app.canvasPosToClientPos([
+    node.pos[0] + node.size[0] * part,
+    node.pos[1] + widget.last_y + LiteGraph.NODE_WIDGET_HEIGHT / 2,
+  ])
+}"""
+
+
+@contextmanager
+def chromium(executable: Path) -> Iterator[Browser]:
+    """A headless Chromium that talks to loopback only when told so by a page."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(executable), headless=True, args=list(FLAGS)
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Frontend:
+    """One page of the frontend. What users do is done by mouse and keys; state is read by script."""
+
+    def __init__(self, page: Page, *, vue_nodes: bool) -> None:
+        self.page = page
+        self.vue_nodes = vue_nodes
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, url: str) -> None:
+        """Loads the frontend and waits until its canvas takes input."""
+        self.page.goto(url)
+        self.page.wait_for_function(
+            "() => window.app?.vueAppReady && window.app.isGraphReady", timeout=60_000
+        )
+        self.page.wait_for_function("() => !document.querySelector('#splash-loader')")
+
+    def run(self, script: str, argument: Any = None) -> Any:
+        """Evaluates a script in the page, where `app`, `graph` and `LiteGraph` are globals."""
+        return self.page.evaluate(script, argument)
+
+    def load(self, graph: dict[str, Any], name: str = "test") -> None:
+        """Opens a graph the way a dropped file does, and waits until it is there."""
+        self.run("([graph, name]) => app.loadGraphData(graph, true, true, name)", [graph, name])
+        self.settle()
+
+    def settle(self) -> None:
+        """Waits for two drawn frames, after which widgets have their places."""
+        self.run(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+
+    def click_widget(self, node: int, name: str, part: float = 0.5) -> None:
+        """Clicks a widget; `part` is where, from left (0) to right (1), on the classic canvas."""
+        if self.vue_nodes:
+            self.vue_widget(node, name).click()
+        else:
+            self.settle()
+            x, y = self.run(_WIDGET_POINT, [node, name, part])
+            self.page.mouse.click(x, y)
+        self.settle()
+
+    def type_into_widget(self, node: int, name: str, text: str) -> None:
+        """Replaces a number or a text: in the field of Nodes 2.0, or in the classic prompt."""
+        self.click_widget(node, name)
+        if self.vue_nodes:
+            field = self.vue_field(node, name)
+            field.fill(text)
+            field.press("Enter")
+            field.blur()
+        else:
+            field = self.page.locator(".graphdialog .value")
+            field.fill(text)
+            field.press("Enter")
+        self.settle()
+
+    def focus_canvas(self, x: int = 250, y: int = 600) -> None:
+        """Clicks an empty spot of the canvas, so that keys act on the graph."""
+        self.page.mouse.click(x, y)
+        self.settle()
+
+    def reset(self) -> bool:
+        """Back to an empty graph with the server's present files; false if something is open."""
+        self.run(
+            """async () => {
+              await app.reloadNodeDefs()
+              await app.loadGraphData({ nodes: [], links: [], version: 0.4 }, true, true, 'empty')
+              app.canvas.ds.offset = [300, 50]
+              app.canvas.ds.scale = 0.75
+            }"""
+        )
+        return self.page.locator("dialog[open], .litecontextmenu, .graphdialog").count() == 0
+
+    def vue_field(self, node: int, name: str) -> Locator:
+        return self._vue_row(node, name).locator("input, textarea").first
+
+    def vue_widget(self, node: int, name: str) -> Locator:
+        """What Nodes 2.0 draws for a widget: its button, field or switch."""
+        row = self._vue_row(node, name)
+        switch = row.locator('[role="switch"], .p-toggleswitch')
+        return switch.or_(row.locator("input:not([role]), textarea, button")).first
+
+    def _vue_row(self, node: int, name: str) -> Locator:
+        index = self.run(
+            "([id, name]) => app.canvas.graph.getNodeById(id).widgets"
+            ".findIndex((widget) => widget.name === name)",
+            [node, name],
+        )
+        rows = self.page.locator(f'[data-node-id="{node}"] [data-testid="node-widget"]')
+        return rows.nth(index)
+
+    def menu(self, text: str) -> Locator:
+        """An entry of the topmost canvas menu."""
+        entries = self.page.locator(".litecontextmenu").last.locator(".litemenu-entry")
+        return entries.filter(has_text=text).first
+
+    def missing_models(self) -> list[str]:
+        """Names that the host itself marks as missing, in its own store of them."""
+        self.settle()
+        names: list[str] = self.run(
+            """() => {
+              const vue = document.querySelector('#vue-app').__vue_app__
+              const store = vue.config.globalProperties.$pinia._s.get('missingModel')
+              return (store?.missingModelCandidates ?? []).map((candidate) => candidate.name)
+            }"""
+        )
+        return sorted(names)
+
+    def export(self) -> dict[str, Any]:
+        """What the host would queue: the open graph in API format."""
+        prompt: dict[str, Any] = self.run("async () => (await app.graphToPrompt()).output")
+        return prompt
+
+    def choose(self, text: str) -> None:
+        self.menu(text).click()
+        self.settle()
+
+
+def open_frontend(
+    browser: Browser,
+    comfy: ComfyUI,
+    *,
+    vue_nodes: bool = False,
+    width: int = 1280,
+    height: int = 800,
+    palette: str = "dark",
+) -> Frontend:
+    """A new page with its own storage, on a server whose first-run dialogs are switched off."""
+    settings = {
+        "Comfy.TutorialCompleted": True,
+        "Comfy.InstalledVersion": "1.47.12",
+        "Comfy.VueNodes.Enabled": vue_nodes,
+        "Comfy.ColorPalette": palette,
+        "Comfy.Workflow.Persist": False,
+    }
+    comfy.post_json("/settings", settings)
+    context = browser.new_context(viewport={"width": width, "height": height})
+    frontend = Frontend(context.new_page(), vue_nodes=vue_nodes)
+    frontend.open(comfy.url)
+    return frontend
