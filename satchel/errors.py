@@ -29,7 +29,7 @@ class SatchelError(Exception):
             "code": self.code,
             "message": str(self),
             "hint": self.hint,
-            "details": self.details,
+            "details": dict(self.details),
         }
 
 

@@ -1,0 +1,114 @@
+"""Real ComfyUI servers with this checkout, and the stand-in marketplace they ask."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from satchel_tools import ROOT
+from satchel_tools.base_directory import make_base_directory
+from satchel_tools.comfyui import ComfyUI
+from satchel_tools.demo_models import ALL_FILES
+from satchel_tools.host import Host
+from support.marketplace import Marketplace, Published
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+"""Planted in every server's environment: it must turn up nowhere."""
+
+
+@pytest.fixture(scope="session")
+def host() -> Host:
+    """The ComfyUI that dev.py provides."""
+    if "SATCHEL_HOST_DIR" not in os.environ:
+        pytest.skip("no ComfyUI: run `python dev.py test`")
+    return Host(Path(os.environ["SATCHEL_HOST_DIR"]), Path(os.environ["SATCHEL_HOST_PYTHON"]))
+
+
+@pytest.fixture(scope="session")
+def demo_models(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with the demo's files, made by the host's own code."""
+    models = tmp_path_factory.mktemp("demo") / "models"
+    launcher = ROOT / "tools" / "satchel_tools" / "launch.py"
+    subprocess.run(
+        [host.python, launcher, "satchel_tools.demo_models", models],
+        check=True,
+        env={**os.environ, "SATCHEL_HOST_DIR": str(host.directory)},
+    )
+    return models
+
+
+@pytest.fixture(scope="module")
+def market() -> Iterator[Marketplace]:
+    """A marketplace; `published` fills it."""
+    with Marketplace(keys=(TOKEN,)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def published(market: Marketplace, demo_models: Path) -> dict[str, Published]:
+    """The demo's files on the marketplace, by title."""
+    return {
+        file.title: market.publish(
+            demo_models / file.kind / file.name,
+            model_name=file.title,
+            type=file.type,
+            file_type=file.file_type,
+        )
+        for file in ALL_FILES
+    }
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_left(market: Marketplace) -> Iterator[None]:
+    yield
+    market.clear_faults()
+
+
+StartServer = Callable[..., ComfyUI]
+
+
+@pytest.fixture(scope="module")
+def start_server(
+    host: Host, market: Marketplace, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartServer]:
+    """Starts servers that know the marketplace, and stops them at the module's end."""
+    running: list[ComfyUI] = []
+
+    def start(name: str, **options: Any) -> ComfyUI:
+        base = tmp_path_factory.mktemp(name)
+        make_base_directory(base)
+        environment = {
+            "SATCHEL_CIVITAI_URL": market.site_url,
+            "SATCHEL_TRUSTED_ORIGINS": market.storage_url,
+            "CIVITAI_API_TOKEN": TOKEN,
+        }
+        server = ComfyUI(host, base, env=environment, **options)
+        running.append(server)
+        return server.start()
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def author(
+    start_server: StartServer, demo_models: Path, published: dict[str, Published]
+) -> ComfyUI:
+    """A server that has all models of the demo, which are all published."""
+    server = start_server("author")
+    for file in ALL_FILES:
+        link = server.base / "models" / file.kind / file.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        os.link(demo_models / file.kind / file.name, link)
+    return server
+
+
+@pytest.fixture(scope="module")
+def recipient(start_server: StartServer) -> ComfyUI:
+    """A server without models."""
+    return start_server("recipient")
