@@ -1,0 +1,253 @@
+"""What a stack of 8 LoRAs costs against the core's loaders, on a true-size SD 1.5 UNet.
+
+    python benchmarks/lora_stack.py [--json] [--rounds 3] [--dtypes float16 float32]
+
+needs ComfyUI's source: `SATCHEL_HOST_DIR=/path/to/ComfyUI`, or its folder on PYTHONPATH, and its
+requirements. Everything is random; no file outside a temporary folder is touched.
+
+Contestants take turns in each round, so that a busy machine disturbs all of them; times are
+medians. Patch time is what `ModelPatcher.patch_model` takes once the nodes have run. The error is
+the largest distance of a patched weight from a sum in float64, relative to the largest change;
+once as this machine patches, and once with the sums kept in the weight's dtype, as the host does
+on a GPU and for offloaded layers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import json
+import logging
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+LORAS, RANK, ALPHA = 8, 32, 16.0
+SAMPLE = 24
+"""Errors are measured on every SAMPLE-th weight: float64 sums are slow."""
+
+SD15 = {
+    "use_checkpoint": False, "image_size": 32, "use_spatial_transformer": True, "legacy": False,
+    "in_channels": 4, "out_channels": 4, "model_channels": 320, "num_res_blocks": [2, 2, 2, 2],
+    "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0], "channel_mult": [1, 2, 4, 4],
+    "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
+    "transformer_depth_middle": 1, "use_linear_in_transformer": False, "context_dim": 768,
+    "adm_in_channels": None, "use_temporal_resblock": False, "use_temporal_attention": False,
+}  # fmt: skip
+
+
+def main() -> None:
+    arguments = _parse_arguments()
+    _open_host()
+    pack = _load_pack()
+    with tempfile.TemporaryDirectory(prefix="satchel-bench-") as directory:
+        results = [_measure(pack, Path(directory), dtype, arguments.rounds)
+                   for dtype in arguments.dtypes]  # fmt: skip
+    if arguments.json:
+        print(json.dumps({"loras": LORAS, "rank": RANK, "results": results}, indent=2))
+    else:
+        for result in results:
+            _print_result(result)
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds to take medians of")
+    parser.add_argument("--dtypes", nargs="+", default=["float16", "float32"])
+    return parser.parse_args()
+
+
+def _open_host() -> None:
+    """Puts ComfyUI on the path, on the CPU; it reads `sys.argv` itself, once."""
+    if os.environ.get("SATCHEL_HOST_DIR"):
+        sys.path.insert(0, os.environ["SATCHEL_HOST_DIR"])
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
+    arguments, sys.argv = sys.argv, [sys.argv[0], "--cpu"]
+    try:
+        import comfy.options
+
+        comfy.options.enable_args_parsing()
+        import comfy.cli_args
+    except ImportError:
+        sys.exit("ComfyUI is not on the path: set SATCHEL_HOST_DIR to its source folder.")
+    finally:
+        sys.argv = arguments
+    logging.disable(logging.INFO)
+
+
+def _load_pack() -> Any:
+    """The package as the host loads it, from wherever this file lies."""
+    spec = importlib.util.spec_from_file_location(
+        "satchel_benchmarked", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["satchel_benchmarked"] = package
+    spec.loader.exec_module(package)
+    return importlib.import_module("satchel_benchmarked.nodes.lora")
+
+
+def _measure(pack: Any, directory: Path, dtype_name: str, rounds: int) -> dict[str, Any]:
+    import folder_paths
+    import safetensors.torch
+    import torch
+
+    import nodes
+
+    patcher = _build_unet(getattr(torch, dtype_name))
+    names = _write_loras(patcher, directory)
+    folder_paths.folder_names_and_paths["loras"] = ([str(directory)], {".safetensors"})
+    strengths = [0.2 + 0.15 * n for n in range(LORAS)]
+
+    def stack() -> Any:
+        rows = {}
+        for n, (name, strength) in enumerate(zip(names, strengths, strict=True), 1):
+            rows |= {f"lora_{n}": name, f"strength_model_{n}": strength}
+        return pack.SatchelLoraStack.execute(model=patcher, **rows).result[0]
+
+    def chain(count: int) -> Any:
+        model = patcher
+        for name, strength in zip(names[:count], strengths[:count], strict=True):
+            # A graph of eight loaders has eight instances, each with a cache of one file.
+            model = nodes.LoraLoader().load_lora(model, None, name, strength, 0)[0]
+        return model
+
+    files = [safetensors.torch.load_file(directory / name) for name in names]
+    contestants = {"stack": stack, "chain": lambda: chain(LORAS), "one": lambda: chain(1)}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    # The first turn, which also warms caches up, is not timed.
+    errors = {name: _errors(contestants[name](), files, strengths) for name in ("stack", "chain")}
+    for _ in range(rounds):
+        for name, contestant in contestants.items():
+            times[name].append(_time(contestant))
+    medians = {
+        name: {"node_s": statistics.median(t[0] for t in taken),
+               "patch_s": statistics.median(t[1] for t in taken)}
+        for name, taken in times.items()
+    }  # fmt: skip
+    patch = {name: median["patch_s"] for name, median in medians.items()}
+    return {
+        "dtype": dtype_name,
+        "weights": sum(name.endswith(".alpha") for name in files[0]),
+        "times": medians,
+        "patch_ratio_to_eight": patch["stack"] / patch["chain"],
+        "patch_ratio_to_one": patch["stack"] / patch["one"],
+        "errors": errors,
+    }
+
+
+def _time(contestant: Any) -> tuple[float, float]:
+    """Seconds in the node(s), and seconds to patch the model with what came out."""
+    import torch
+
+    start = time.perf_counter()
+    model = contestant()
+    middle = time.perf_counter()
+    model.patch_model(torch.device("cpu"))
+    end = time.perf_counter()
+    model.unpatch_model()
+    return middle - start, end - middle
+
+
+def _errors(model: Any, files: list[dict[str, Any]], strengths: list[float]) -> dict[str, float]:
+    """Largest relative errors over a sample of the weights; see the module's docstring."""
+    import comfy.lora
+    import comfy.utils
+    import torch
+
+    modules = comfy.lora.model_lora_keys_unet(model.model, {})
+    bases = {modules[name.removesuffix(".alpha")]: name.removesuffix(".alpha")
+             for name in files[0] if name.endswith(".alpha")}  # fmt: skip
+    keys = sorted(model.patches)[::SAMPLE]
+    before = {key: comfy.utils.get_attr(model.model, key).clone() for key in keys}
+    model.patch_model(torch.device("cpu"))
+    after = {key: comfy.utils.get_attr(model.model, key).clone() for key in keys}
+    model.unpatch_model()
+    largest = {"as_patched": 0.0, "in_dtype": 0.0}
+    for key in keys:
+        delta = sum(
+            strength * ALPHA / RANK * (
+                file[f"{bases[key]}.lora_up.weight"].double().flatten(1)
+                @ file[f"{bases[key]}.lora_down.weight"].double().flatten(1)
+            )
+            for file, strength in zip(files, strengths, strict=True)
+        )  # fmt: skip
+        exact = before[key].double() + delta.reshape(before[key].shape)
+        in_dtype = comfy.lora.calculate_weight(model.patches[key], before[key].clone(), key)
+        for name, result in (("as_patched", after[key]), ("in_dtype", in_dtype)):
+            error = (result.double() - exact).abs().max() / delta.abs().max()
+            largest[name] = max(largest[name], float(error))
+    return largest
+
+
+def _build_unet(dtype: Any) -> Any:
+    import comfy.model_patcher
+    import comfy.ops
+    import comfy.supported_models
+    import torch
+
+    settings = comfy.supported_models.SD15(dict(SD15))
+    settings.set_inference_dtype(dtype, None)
+    settings.custom_operations = comfy.ops.disable_weight_init
+    model = settings.get_model({}, "", device="cpu").eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "transformer_blocks" in name or "proj_" in name:
+                parameter.uniform_(-0.05, 0.05)  # the rest is not patched
+    cpu = torch.device("cpu")
+    return comfy.model_patcher.ModelPatcher(model, load_device=cpu, offload_device=cpu)
+
+
+def _write_loras(patcher: Any, directory: Path) -> list[str]:
+    """LoRAs as sd-scripts writes them: every linear layer and projection of the attentions."""
+    import comfy.utils
+    import torch
+    from safetensors.torch import save_file
+
+    shapes = {key: tuple(value.shape) for key, value in patcher.model.state_dict().items()}
+    modules = {
+        name.removesuffix(".weight"): shapes[f"diffusion_model.{native}"]
+        for name, native in comfy.utils.unet_to_diffusers(SD15).items()
+        if "attentions" in name and name.endswith(".weight") and "norm" not in name
+    }
+    names = []
+    for n in range(LORAS):
+        names.append(f"{n}.safetensors")
+        if (directory / names[-1]).exists():
+            continue
+        torch.manual_seed(n)
+        tensors = {}
+        for module, (out, width, *kernel) in modules.items():
+            base = f"lora_unet_{module.replace('.', '_')}"
+            ones = [1] * len(kernel)
+            tensors[f"{base}.lora_up.weight"] = torch.randn(out, RANK, *ones).half() * 0.02
+            tensors[f"{base}.lora_down.weight"] = torch.randn(RANK, width, *kernel).half() * 0.02
+            tensors[f"{base}.alpha"] = torch.tensor(ALPHA)
+        save_file(tensors, directory / names[-1])
+    return names
+
+
+def _print_result(result: dict[str, Any]) -> None:
+    print(f"\n{result['dtype']}: {LORAS} LoRAs of rank {RANK} on {result['weights']} weights")
+    labels = {"stack": "Satchel, 8 LoRAs", "chain": "core, 8 loaders", "one": "core, 1 loader"}
+    for name, label in labels.items():
+        median = result["times"][name]
+        errors = result["errors"].get(name)
+        shown = f"   largest error {errors['as_patched']:.1e}, in {result['dtype']} sums "\
+                f"{errors['in_dtype']:.1e}" if errors else ""  # fmt: skip
+        print(f"  {label:18} node {median['node_s'] * 1000:7.0f} ms   "
+              f"patch {median['patch_s'] * 1000:7.0f} ms{shown}")  # fmt: skip
+    print(f"  patch time: {result['patch_ratio_to_eight']:.2f} x eight loaders, "
+          f"{result['patch_ratio_to_one']:.2f} x one")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

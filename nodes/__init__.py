@@ -1,0 +1,17 @@
+"""What ComfyUI loads: the node classes, and the HTTP routes on load."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from .lora import LORA_NODES
+
+
+class SatchelExtension(ComfyExtension):
+    async def on_load(self) -> None:
+        from .routes import register_routes
+
+        register_routes()
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return LORA_NODES

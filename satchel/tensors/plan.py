@@ -1,0 +1,239 @@
+"""Decides what a stack entry changes: which patches, how strongly, and what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..errors import LoraMismatchError
+from ..lora.block_layouts import MODEL_PREFIX, BlockLayout, find_layout
+from ..lora.module_names import is_encoder_module, modules_of
+from ..lora.report import EntryReport, summarize
+from ..lora.stack import StackEntry
+from ..lora.weights import Slot, format_block_weights, parse_block_weights
+from .fuse import ScaledPatch
+from .patches import Patch, Shape, Target, slice_shape
+
+Side = Literal["model", "clip"]
+Outcome = Literal["patched", "at_zero", "in_place", "conflict", "absent"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedLora:
+    """A LoRA file after the host has matched it with the connected models."""
+
+    tensors: frozenset[str]
+    """Names of all tensors in the file."""
+    used: frozenset[str]
+    """Names of those that the host's loader took."""
+    targets: Mapping[str, Target]
+    """Module name -> target, for all names that the models know, in the host's order."""
+    patches: Mapping[Target, Patch]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryStrengths:
+    """How strongly one entry acts on each side and slot."""
+
+    model: float
+    clip: float
+    """0 when the side is not connected, or has this entry already."""
+    factors: Mapping[Slot, float]
+    in_place: frozenset[Side] = frozenset()
+    """Sides to which a stack before this one has applied the entry."""
+
+    def of(self, side: Side, slot: Slot) -> float:
+        return (self.model if side == "model" else self.clip) * self.factors[slot]
+
+
+@dataclass(slots=True)
+class StackTargets:
+    """The connected models, as one stack sees them."""
+
+    model: dict[str, Shape | None] | None
+    """State-dict key -> shape of the diffusion model's weights; None when not connected. A shape
+    is None where the stored tensor does not tell it (packed quantised weights)."""
+    clip: dict[str, Shape | None] | None
+    layout: BlockLayout = field(init=False)
+    slots: list[Slot] = field(init=False)
+
+    def __post_init__(self) -> None:
+        keys = [*(self.model or ()), *(self.clip or ())]
+        self.layout = find_layout(keys)
+        self.slots = self.layout.slots(keys)
+        if self.clip is None:
+            self.slots = [*self.layout.encoder_slots(), *self.slots]
+
+    def strengths(
+        self, entry: StackEntry, in_place: frozenset[Side] = frozenset()
+    ) -> EntryStrengths:
+        """An entry's strengths here.
+
+        Raises:
+            BlockWeightSyntaxError: the block weights are malformed, or name a slot that the model
+                does not have.
+        """
+        open_prefixes = self.layout.block_prefixes() if self.model is None else frozenset()
+        weights = parse_block_weights(entry.blocks)
+        return EntryStrengths(
+            0.0 if self.model is None or "model" in in_place else entry.strength_model,
+            0.0 if self.clip is None or "clip" in in_place else entry.strength_clip,
+            weights.factors(self.slots, open_prefixes=open_prefixes),
+            in_place,
+        )
+
+    def acts(self, strengths: EntryStrengths) -> bool:
+        """Whether the entry can change anything; if not, its file need not be read."""
+        encoder = set(self.layout.slots(self.clip or ()))
+        model = set(self.layout.slots(self.model or ()))
+        return any(strengths.of("model", slot) for slot in model) or any(
+            strengths.of("clip", slot) for slot in encoder
+        )
+
+    def shapes_beside(self, key: str) -> dict[str, Shape | None]:
+        """The shapes of the side that a key belongs to."""
+        side = self.model if side_of(key) == "model" else self.clip
+        return {} if side is None else side
+
+
+def side_of(key: str) -> Side:
+    """Which of the two models owns a state-dict key."""
+    return "model" if key.startswith(MODEL_PREFIX) else "clip"
+
+
+def plan_entry(
+    entry: StackEntry, lora: LoadedLora, strengths: EntryStrengths, targets: StackTargets
+) -> tuple[list[ScaledPatch], EntryReport]:
+    """Sorts out one entry: the patches to apply, and an account of every module in its file.
+
+    Raises:
+        LoraMismatchError: nothing in the file fits what it should act on.
+    """
+    scaled: list[ScaledPatch] = []
+    outcomes: dict[Target, Outcome] = {}
+    for target, patch in lora.patches.items():
+        outcomes[target] = outcome = _judge(patch, strengths, targets)
+        if outcome == "patched":
+            slot = targets.layout.slot_of(patch.key)
+            scaled.append(ScaledPatch(patch, strengths.of(side_of(patch.key), slot)))
+            _note_reshape(patch, targets)
+    report = _account(entry, lora, outcomes, targets)
+    _require_match(report, strengths, targets)
+    return scaled, report
+
+
+def entry_report(entry: StackEntry) -> EntryReport:
+    """An empty report of an entry."""
+    return EntryReport(entry, blocks=format_block_weights(parse_block_weights(entry.blocks)))
+
+
+def _judge(patch: Patch, strengths: EntryStrengths, targets: StackTargets) -> Outcome:
+    side, shapes = side_of(patch.key), targets.shapes_beside(patch.key)
+    if patch.key not in shapes:
+        return "absent"
+    shape = shapes[patch.key]
+    if shape is not None and not patch.fits(slice_shape(patch.target, shape)):
+        return "conflict"
+    if side in strengths.in_place:
+        return "in_place"
+    return "patched" if strengths.of(side, targets.layout.slot_of(patch.key)) else "at_zero"
+
+
+def _note_reshape(patch: Patch, targets: StackTargets) -> None:
+    """A patch may give its weight another shape for the patches after it."""
+    shapes = targets.shapes_beside(patch.key)
+    shape = shapes[patch.key]
+    if shape is not None and isinstance(patch.target, str):
+        shapes[patch.key] = patch.shape_after(shape)
+
+
+def _account(
+    entry: StackEntry,
+    lora: LoadedLora,
+    outcomes: Mapping[Target, Outcome],
+    targets: StackTargets,
+) -> EntryReport:
+    report = entry_report(entry)
+    modules = modules_of(lora.tensors)
+    matched = modules_of(lora.used) & lora.targets.keys()
+    report.modules = len(modules)
+    for module in sorted(modules - matched):
+        if is_encoder_module(module) and targets.clip is None:
+            report.clip_missing += 1
+        elif not is_encoder_module(module) and targets.model is None:
+            report.model_missing += 1
+        else:
+            report.unmatched.append(module)
+    # Of several names for one target the host keeps the last one that its map lists.
+    winners = {lora.targets[name]: name for name in lora.targets if name in matched}
+    for module in sorted(matched):
+        target = lora.targets[module]
+        if winners[target] != module:
+            report.duplicates.append(module)
+        else:
+            _count(report, module, target, outcomes)
+    return report
+
+
+def _count(
+    report: EntryReport, module: str, target: Target, outcomes: Mapping[Target, Outcome]
+) -> None:
+    """Adds a module to the count of the best thing that became of its patches."""
+    key: str = target if isinstance(target, str) else target[0]
+    bias = f"{key.removesuffix('.weight')}.bias"
+    became = {outcomes[hit] for hit in (target, bias) if hit in outcomes}
+    if not became & {"patched", "at_zero", "in_place"}:
+        (report.conflicts if "conflict" in became else report.unmatched).append(module)
+        return
+    if side_of(key) == "model":
+        report.fitting_model += 1
+    else:
+        report.fitting_clip += 1
+    if "patched" not in became:
+        report.in_place += "in_place" in became
+        report.at_zero += "in_place" not in became
+    elif side_of(key) == "model":
+        report.patched_model += 1
+    else:
+        report.patched_clip += 1
+
+
+def _require_match(report: EntryReport, strengths: EntryStrengths, targets: StackTargets) -> None:
+    """Refuses a LoRA that cannot be meant for what is connected.
+
+    With a diffusion model connected, that is one whose modules for diffusion models all miss, even
+    if its text encoder modules fit: that would be half a LoRA of another architecture.
+    """
+    lost = [name for name in report.unmatched + report.conflicts if not is_encoder_module(name)]
+    half = targets.model is not None and strengths.model != 0 and report.fitting_model == 0
+    if report.fitting_model + report.fitting_clip and not (half and lost):
+        return
+    raise LoraMismatchError(
+        _mismatch(report, targets),
+        hint="Use a LoRA that was trained for this model, or switch the row off.",
+        modules=report.modules,
+        unmatched=len(report.unmatched),
+        conflicts=len(report.conflicts),
+    )
+
+
+def _mismatch(report: EntryReport, targets: StackTargets) -> str:
+    if not report.modules:
+        return "the file holds no LoRA weights."
+    if report.clip_missing == report.modules:
+        return f"all {report.modules} modules are for a text encoder, and no CLIP is connected."
+    if report.model_missing == report.modules:
+        return f"all {report.modules} modules are for a model, and no model is connected."
+    whole = "CLIP" if targets.model is None else "model"
+    parts = [
+        f"{len(names)} {what} ({summarize(names)})"
+        for names, what in (
+            (report.unmatched, "are not in it"),
+            (report.conflicts, "have another shape"),
+        )
+        if names
+    ]
+    if report.fitting_clip:
+        parts.append(f"only {report.fitting_clip} text encoder modules fit")
+    return f"it does not fit the {whole}: of {report.modules} modules, {'; '.join(parts)}."
