@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -66,6 +67,12 @@ def add_route(method: str, path: str, handler: Any) -> None:
 def send_event(event: str, data: dict[str, Any], client_id: str | None = None) -> None:
     """Sends a websocket event to one client, or to all; safe from any thread."""
     PromptServer.instance.send_sync(event, data, client_id)
+
+
+def node_progress(total: int) -> Callable[[], None]:
+    """A function to call after each step: moves the running node's progress bar."""
+    bar = comfy.utils.ProgressBar(total)
+    return lambda: bar.update(1)
 
 
 # --- LoRA patching ----------------------------------------------------------------------------

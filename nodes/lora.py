@@ -134,7 +134,9 @@ def apply_stack(
     scaled: list[ScaledPatch] = []
     reports: list[EntryReport] = []
     metadata: dict[str, str] = {}
+    step = host.node_progress(len(entries))
     for entry, path in zip(entries, paths, strict=True):
+        step()
         with entry.named():
             strengths = targets.strengths(entry, _sides_with(entry, model, patcher))
             if not targets.acts(strengths):
