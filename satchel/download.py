@@ -35,9 +35,12 @@ from .progress import Cancellation, Progress, Report, silent
 from .safetensors_header import read_header
 from .transfer import BrokenConnection, Transfer
 
-READ_BYTES = 1024 * 1024
+READ_BYTES = 128 * 1024
+"""Small enough that a slow line still shows progress and notices a cancel."""
 RESUMES = 5
 """How often a connection may break without a single new byte before a source counts as down."""
+ATTEMPTS = 3
+"""How often in a row a source may say that it is not available right now."""
 
 
 @dataclass
@@ -60,6 +63,7 @@ class Downloader:
             InsufficientSpaceError: it does not fit.
             BusyError: another process is fetching the same bytes into this folder.
             MarketplaceError, ForbiddenUrlError: no source would serve it.
+            DownloadError: the folder cannot be written to.
             CancelledError: the unfinished file stays, for the next try.
         """
         if model.sha256 is None:
@@ -68,12 +72,19 @@ class Downloader:
                 hint="Ask the author for an export made with Satchel.",
                 name=model.name,
             )
-        destination.parent.mkdir(parents=True, exist_ok=True)
         part = destination.parent / f".satchel-{model.sha256[:24]}.part"
-        with _exclusive(part, model.name):
-            digests = self._from_any_source(model, part)
-            _check_header(model.name, part)
-            return _publish(part, destination, model.sha256), digests
+        try:
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            with _exclusive(part, model.name):
+                digests = self._from_any_source(model, part)
+                _check_header(model.name, part)
+                return _publish(part, destination, model.sha256), digests
+        except OSError as error:
+            raise DownloadError(
+                f"{model.name} cannot be written: {error.strerror or error}.",
+                hint="Check the permissions of the model folder, and its disk.",
+                name=model.name,
+            ) from error
 
     def _from_any_source(self, model: ModelIdentity, part: Path) -> FileDigests:
         refusals: list[SatchelError] = []
@@ -115,8 +126,10 @@ class Downloader:
             before = transfer.position
             try:
                 self._continue(transfer, source)
-            except BrokenConnection as error:
+            except (BrokenConnection, UnavailableError) as error:
                 stalled = 0 if transfer.position > before else stalled + 1
+                if isinstance(error, UnavailableError) and stalled >= ATTEMPTS:
+                    raise
                 if stalled >= RESUMES:
                     raise UnavailableError(
                         f"The connection for {transfer.name} keeps breaking.",
@@ -129,13 +142,16 @@ class Downloader:
     def _continue(self, transfer: Transfer, source: Source) -> None:
         """One request, from where the last one ended."""
         offset = transfer.position
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        headers = {"Range": f"bytes={offset}-"} if offset and transfer.may_resume else {}
         market = self.resolver.marketplace(source.kind)
         with market.open_download(source, headers) as response:
             if response.status_code == 416:
-                transfer.discard()  # what is there is not a beginning of what is served
-                if offset == 0:
+                if not headers:
                     raise UnavailableError("The server refused the whole range.", hint="Try later.")
+                # What is there is no beginning of what is served. Asking only once for the rest
+                # keeps a server that cuts and refuses in turn from going on for ever.
+                transfer.discard()
+                transfer.may_resume = False
                 return
             transfer.begin(response, source)
             for chunk in _body(response):
@@ -149,8 +165,9 @@ class Downloader:
 
 @contextmanager
 def _exclusive(part: Path, name: str) -> Iterator[None]:
-    """One writer per unfinished file, across processes; a killed one leaves no trace."""
-    lock = FileLock(part.with_suffix(".lock"), timeout=0)
+    """One writer per unfinished file, across processes; a killed one blocks nobody."""
+    path = part.with_suffix(".lock")
+    lock = FileLock(path, timeout=0)
     try:
         lock.acquire()
     except Timeout:
@@ -160,9 +177,12 @@ def _exclusive(part: Path, name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        if os.name == "nt":  # an open file cannot be deleted there
+            lock.release()
+        # Deleted while it is held: who opened it meanwhile finds it gone, and does not hold it too.
         with suppress(OSError):
-            part.with_suffix(".lock").unlink()
+            path.unlink()
+        lock.release()
 
 
 def _body(response: requests.Response) -> Iterator[bytes]:

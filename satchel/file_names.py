@@ -14,6 +14,8 @@ from .folders import MODEL_EXTENSIONS, SAFE_EXTENSIONS, ModelFolders, posix_name
 
 MAX_COMPONENT_BYTES = 240
 """Below the 255 of common file systems, so that a suffix still fits."""
+MAX_NAME_BYTES = 800
+"""Of the whole relative name; systems limit whole paths to between 1024 and 4096 bytes."""
 
 _FORBIDDEN = frozenset('<>:"|?*\\/')
 _DEVICES = frozenset(
@@ -30,9 +32,9 @@ def checked_name(name: str) -> str:
             some system forbids or that display as something else.
     """
     relative = posix_name(name)
-    parts = relative.split("/")
-    for part in parts:
-        reason = _fault(part)
+    too_long = len(relative.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES
+    for part in relative.split("/"):
+        reason = "it is too long" if too_long else _fault(part)
         if reason:
             raise UnsafePathError(
                 f"The file name {name!r} is refused: {reason}.",

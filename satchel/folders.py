@@ -123,7 +123,11 @@ def posix_name(name: str) -> str:
 
 def _walk(kind: str, root: Path) -> Iterator[LocalModel]:
     for directory, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
+        folders[:] = sorted(
+            folder
+            for folder in folders
+            if not folder.startswith(".") and not _leads_back(Path(directory, folder))
+        )
         for name in sorted(names):
             path = Path(directory, name)
             if path.suffix.lower() not in MODEL_EXTENSIONS:
@@ -136,6 +140,11 @@ def _walk(kind: str, root: Path) -> Iterator[LocalModel]:
             yield LocalModel(kind, relative, path, status.st_size, status.st_mtime_ns)
 
 
+def _leads_back(folder: Path) -> bool:
+    """Whether it is a link to a folder that it lies in, which would never end."""
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
+
+
 def open_folders(location: Path) -> ModelFolders:
     """Model folders from a models directory, a ComfyUI directory or an extra_model_paths.yaml.
 
@@ -143,18 +152,18 @@ def open_folders(location: Path) -> ModelFolders:
         InvalidInputError: the location is none of the three.
     """
     if location.is_file() and location.suffix.lower() in {".yaml", ".yml"}:
-        return _from_yaml(location)
+        return _merge(_yaml_tables(location), first=location)
     if not location.is_dir():
         raise InvalidInputError(
             f"{location} is no folder and no extra_model_paths.yaml.",
             hint="Give a models folder, a ComfyUI folder, or an extra_model_paths.yaml.",
         )
     if not (location / "models").is_dir():
-        return _merge([_standard_roots(location)])
-    tables = [_standard_roots(location / "models")]
+        return _merge([(_standard_roots(location), False)])
+    tables = [(_standard_roots(location / "models"), False)]
     extra = location / "extra_model_paths.yaml"  # the host reads it from its own folder, too
     if extra.is_file():
-        tables.append({kind: list(roots) for kind, roots in _from_yaml(extra).roots.items()})
+        tables += _yaml_tables(extra)
     return _merge(tables)
 
 
@@ -165,7 +174,11 @@ def _standard_roots(models: Path) -> dict[str, list[Path]]:
     return roots
 
 
-def _from_yaml(path: Path) -> ModelFolders:
+_Table = tuple[dict[str, list[Path]], bool]
+"""Roots per kind, and whether they go before those that are already known."""
+
+
+def _yaml_tables(path: Path) -> list[_Table]:
     import yaml
 
     try:
@@ -174,16 +187,14 @@ def _from_yaml(path: Path) -> ModelFolders:
         raise InvalidInputError(f"{path} is not valid YAML.", hint=str(error)) from error
     if not isinstance(document, dict):
         raise InvalidInputError(f"{path} holds no table of model paths.")
-    return _merge(
-        [_yaml_roots(path.parent, section) for section in document.values() if section], first=path
-    )
+    return [_yaml_table(path.parent, section) for section in document.values() if section]
 
 
-def _yaml_roots(here: Path, section: Any) -> dict[str, list[Path]]:
-    """One section of the host's extra_model_paths.yaml: `base_path` plus one entry per kind."""
+def _yaml_table(here: Path, section: Any) -> _Table:
+    """One section of the host's extra_model_paths.yaml: `base_path`, `is_default`, the kinds."""
     if not isinstance(section, dict):
         raise InvalidInputError("A section of the model paths file is no table.")
-    base = Path(os.path.expandvars(os.path.expanduser(str(section.get("base_path", "")))))
+    base = Path(os.path.expandvars(os.path.expanduser(str(section.get("base_path") or ""))))
     base = here / base
     roots: dict[str, list[Path]] = {}
     for key, value in section.items():
@@ -191,14 +202,16 @@ def _yaml_roots(here: Path, section: Any) -> dict[str, list[Path]]:
         if kind in KINDS and isinstance(value, str):
             lines = [line.strip() for line in value.splitlines() if line.strip()]
             roots.setdefault(kind, []).extend(base / line for line in lines)
-    return roots
+    return roots, bool(section.get("is_default"))
 
 
-def _merge(tables: list[dict[str, list[Path]]], first: Path | None = None) -> ModelFolders:
+def _merge(tables: list[_Table], first: Path | None = None) -> ModelFolders:
     merged: dict[str, list[Path]] = {}
-    for table in tables:
+    for table, before in tables:
         for kind, roots in table.items():
-            merged.setdefault(kind, []).extend(roots)
+            known = merged.setdefault(kind, [])
+            # The host puts each of them in front of the last.
+            known[:] = [*reversed(roots), *known] if before else [*known, *roots]
     if not merged:
         raise InvalidInputError(f"{first} names no model folder.")
     return ModelFolders({kind: tuple(dict.fromkeys(roots)) for kind, roots in merged.items()})

@@ -11,6 +11,8 @@ from .errors import LockError
 
 SHA256_HEX = re.compile(r"[0-9a-f]{64}\Z")
 AUTOV3_HEX = re.compile(r"[0-9a-f]{12}\Z")
+MAX_COUNT = 2**53 - 1
+"""Largest whole number that every reader of JSON keeps exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def _optional_count(table: Mapping[str, Any], key: str, where: str) -> int | Non
     value = table.get(key)
     if value is None:
         return None
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value <= MAX_COUNT:
         raise _malformed(f"{where}.{key}", "a whole number, 0 or more")
     return value
 

@@ -76,8 +76,13 @@ class Jobs:
     def _run(self, job: Job, work: Work, watch: Callable[[Job, Progress], None] | None) -> None:
         def report(progress: Progress) -> None:
             job.progress = progress
-            if watch is not None:
+            if watch is None:
+                return
+            try:
                 watch(job, progress)
+            except Exception:
+                # A watcher that has gone away must not take the work with it.
+                log.exception("A job's progress could not be told.")
 
         try:
             job.result = work(report, job.cancellation)

@@ -33,11 +33,15 @@ class Library:
         return digests
 
     def find_by_digest(self, kind: str, sha256: str, size: int | None) -> LocalModel | None:
-        """A file of a kind with these bytes; only files of that size are ever hashed."""
+        """A file of a kind with these bytes; only files of that size are ever hashed.
+
+        Without a size only known digests answer: hashing all files of a kind would take hours.
+        """
         candidates = [model for model in self._by_kind(kind) if size is None or model.size == size]
+        known = [model for model in candidates if self.catalog.digests(model) is not None]
         # A known digest answers for free, so those candidates come first.
-        candidates.sort(key=lambda model: self.catalog.digests(model) is None)
-        return _first(candidates, lambda model: self._has(model, sha256))
+        rest = [model for model in candidates if size is not None and model not in known]
+        return _first([*known, *rest], lambda model: self._has(model, sha256))
 
     def find_by_file_name(self, name: str) -> list[LocalModel]:
         """Files of any kind whose path ends with `name`."""
@@ -46,7 +50,10 @@ class Library:
         ]
 
     def _has(self, model: LocalModel, sha256: str) -> bool:
-        digests = self.digests(model)
+        try:
+            digests = self.digests(model)
+        except OSError:
+            return False  # deleted meanwhile, or not ours to read
         return digests is not None and digests.sha256 == sha256
 
     def _by_kind(self, kind: str) -> list[LocalModel]:

@@ -15,13 +15,14 @@ from .identity import SHA256_HEX
 from .marketplaces.url_policy import CIVITAI_HOSTS
 
 _AIR = re.compile(
-    r"(?:urn:)?(?:air:)?(?:[a-z0-9_-]+:){0,2}civitai:(?P<model>\d+)@(?P<version>\d+)"
-    r"(?:\+(?P<file>\d+))?(?:\.[a-z0-9]+)?\Z",
+    r"(?:urn:)?(?:air:)?(?:[a-z0-9_/-]+:){0,2}civitai:[0-9]{1,18}@(?P<version>[0-9]{1,18})"
+    r"(?:\+(?P<file>[0-9]{1,18}))?(?:\.[a-z0-9]+)?\Z",
     re.IGNORECASE,
 )
-_DOWNLOAD_PATH = re.compile(r"/api/download/models/(\d+)/?\Z")
-_VERSION_PATH = re.compile(r"/(?:api/v1/)?model-versions/(\d+)/?\Z")
-_MODEL_PATH = re.compile(r"/models/(\d+)(?:/[^/]*)?/?\Z")
+_DOWNLOAD_PATH = re.compile(r"/api/download/models/([0-9]{1,18})/?\Z")
+_VERSION_PATH = re.compile(r"/(?:api/v1/)?model-versions/([0-9]{1,18})/?\Z")
+_MODEL_PATH = re.compile(r"/models/([0-9]+)(?:/[^/]*)?/?\Z")
+_NUMBER = re.compile(r"[0-9]{1,18}\Z")
 
 _GRAMMAR = (
     "Write a SHA256, a Civitai URL with a version"
@@ -80,7 +81,7 @@ def _parse_url(text: str) -> Reference:
 
 
 def _number(values: list[str] | None) -> int | None:
-    return int(values[0]) if values and values[0].isascii() and values[0].isdigit() else None
+    return int(values[0]) if values and _NUMBER.match(values[0]) else None
 
 
 def _unreadable(text: str, reason: str) -> ReferenceSyntaxError:

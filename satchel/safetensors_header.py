@@ -64,7 +64,7 @@ def read_header(path: Path) -> SafetensorsHeader:
             raise _bad(path, "its header length points past the end of the file")
         text = file.read(length)
     try:
-        document = json.loads(text)
+        document = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise _bad(path, "its header is no JSON") from error
     if not isinstance(document, dict):
@@ -75,7 +75,7 @@ def read_header(path: Path) -> SafetensorsHeader:
     tensors = {name: _tensor(path, name, entry) for name, entry in document.items()}
     _check_layout(path, tensors, size - 8 - length)
     # Some writers put numbers in the metadata; the format says strings, so make them strings.
-    strings = {str(key): value if isinstance(value, str) else json.dumps(value)
+    strings = {key: value if isinstance(value, str) else json.dumps(value)
                for key, value in metadata.items()}  # fmt: skip
     return SafetensorsHeader(tensors, strings, 8 + length)
 
@@ -88,12 +88,19 @@ def _tensor(path: Path, name: str, entry: Any) -> TensorInfo:
         bits = DTYPE_BITS[dtype]
     except (KeyError, TypeError, ValueError) as error:
         raise _bad(path, f"the entry of tensor {name!r} is malformed", key=name) from error
-    count = bits
-    for dimension in shape:
-        count *= dimension
-    if (count + 7) // 8 != end - start:
+    if _bytes_of(bits, shape) != end - start:
         raise _bad(path, f"tensor {name!r} has a byte count that contradicts its shape", key=name)
     return TensorInfo(dtype, shape, start, end)
+
+
+def _bytes_of(bits: int, shape: tuple[int, ...]) -> int:
+    if 0 in shape:
+        return 0
+    for dimension in shape:
+        bits *= dimension
+        if bits > 1 << 70:
+            break  # more than any file: a long list of huge numbers takes hours to multiply
+    return (bits + 7) // 8
 
 
 def _check_layout(path: Path, tensors: Mapping[str, TensorInfo], data_bytes: int) -> None:

@@ -35,14 +35,14 @@ class Settings:
         """Reads `SATCHEL_*` and `CIVITAI_API_TOKEN`.
 
         Raises:
-            InvalidInputError: a URL is malformed.
+            InvalidInputError: a URL is malformed, or the token cannot be one.
         """
         env = os.environ if environ is None else environ
         origins = env.get("SATCHEL_TRUSTED_ORIGINS", "").replace(",", " ").split()
         url = env.get("SATCHEL_CIVITAI_URL", "").strip().rstrip("/") or CIVITAI_URL
         return cls(
             civitai_url=_http_url("SATCHEL_CIVITAI_URL", url),
-            civitai_token=env.get("CIVITAI_API_TOKEN", "").strip() or None,
+            civitai_token=_token("CIVITAI_API_TOKEN", env.get("CIVITAI_API_TOKEN", "").strip()),
             trusted_origins=frozenset(
                 origin_of(_http_url("SATCHEL_TRUSTED_ORIGINS", text)) for text in origins
             ),
@@ -59,6 +59,16 @@ def origin_of(url: str) -> str:
     host = (parts.hostname or "").lower()
     host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme.lower()}://{host}" + ("" if port in (None, default) else f":{port}")
+
+
+def _token(variable: str, text: str) -> str | None:
+    # Anything else would fail later, inside an HTTP header, with the token in the traceback.
+    if not all("!" <= char <= "~" for char in text):
+        raise InvalidInputError(
+            f"{variable} holds a character that no API key has.",
+            hint="Copy the key again, without spaces or line breaks.",
+        )
+    return text or None
 
 
 def _http_url(variable: str, text: str) -> str:

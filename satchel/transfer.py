@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import shutil
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import requests
 
@@ -35,9 +35,11 @@ class Transfer:
         self.position = 0
         self.total = model.size
         self.complete = False
+        self.may_resume = True
+        """Whether to ask for the rest only; no more once a server has refused that."""
         self._model = model
         self._part = part
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._reset_digests()
         if part.exists():
             self._reread()
@@ -51,8 +53,8 @@ class Transfer:
                 f"The server sent another part of {self.name} than was asked for.",
                 hint="Try again later.",
             )
-        length = response.headers.get("Content-Length", "")
-        announced = self.position + int(length) if length.isdigit() else None
+        length = _content_length(response)
+        announced = self.position + length if length is not None else None
         if self._model.size is None:
             self.total = announced
         elif announced is not None and announced != self._model.size:
@@ -66,9 +68,12 @@ class Transfer:
         if self.total is None:
             _check_space(self._part.parent, len(chunk))
         if self._file is None:
-            self._file = self._part.open("ab")
+            # Unbuffered: what was written survives a kill, and a full disk is noticed here.
+            self._file = self._part.open("ab", buffering=0)
         try:
-            self._file.write(chunk)
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
@@ -78,6 +83,7 @@ class Transfer:
     def end_of_answer(self) -> None:
         if self.total is not None and self.position < self.total:
             raise BrokenConnection
+        self._part.touch()  # for an answer without a single byte
         self.complete = True
 
     def close(self) -> None:
@@ -143,6 +149,13 @@ class Transfer:
             actual=actual,
             source=source.url,
         )
+
+
+def _content_length(response: requests.Response) -> int | None:
+    try:
+        return int(response.headers["Content-Length"])
+    except (KeyError, ValueError):
+        return None
 
 
 def _continues_at(response: requests.Response, position: int) -> bool:

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from ..errors import CatalogError
 from ..folders import LocalModel
 from ..hashes import FileDigests
@@ -27,6 +29,8 @@ FOUND_SECONDS = 7 * 24 * 3600
 NOT_FOUND_SECONDS = 300
 """How long a miss is believed: the file may be published any minute."""
 
+_PATIENCE_S = 30
+"""How long to wait for another process that is writing."""
 _SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -96,19 +100,23 @@ class Catalog:
         try:
             with closing(self._connect()) as db, db:
                 yield db
-        except sqlite3.OperationalError as error:
+        except (sqlite3.DatabaseError, OSError) as error:
             raise CatalogError(
                 f"The catalog {self._path.name} cannot be used: {error}.",
-                hint="Check that its folder is writable and the disk is not full.",
+                hint="Check that its folder is writable and the disk is not full. A damaged one"
+                " is replaced at the next start.",
                 path=self._path.name,
             ) from error
 
     def _connect(self) -> sqlite3.Connection:
         if not self._ready:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._prepare()
+            # Switching a database to WAL fails at once, whatever the timeout, while another
+            # process does the same; and only one may set a damaged file aside.
+            with FileLock(self._path.with_name(f"{self._path.name}.lock"), timeout=_PATIENCE_S):
+                self._prepare()
             self._ready = True
-        return sqlite3.connect(self._path, timeout=30)
+        return sqlite3.connect(self._path, timeout=_PATIENCE_S)
 
     def _prepare(self) -> None:
         """Makes the tables; a file that is no database is set aside and a new one begun."""
@@ -125,7 +133,9 @@ class Catalog:
             self._create_tables()
 
     def _create_tables(self) -> None:
-        with closing(sqlite3.connect(self._path, timeout=30)) as db, db:
+        with closing(sqlite3.connect(self._path, timeout=_PATIENCE_S)) as db, db:
+            if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                raise sqlite3.DatabaseError("damaged pages")
             db.execute("PRAGMA journal_mode = WAL")
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version > _SCHEMA_VERSION:

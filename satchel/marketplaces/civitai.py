@@ -6,11 +6,13 @@ only a hint (the batch route answers `https://undefined/...`): URLs are rebuilt 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from ..errors import (
     AccessDeniedError,
@@ -23,7 +25,7 @@ from ..errors import (
 )
 from ..file_names import checked_name
 from ..folders import LEGACY_KINDS
-from ..identity import ModelIdentity, Source
+from ..identity import SHA256_HEX, ModelIdentity, Source
 from ..progress import Cancellation
 from ..settings import CIVITAI_URL, Settings, origin_of
 from .base import Availability
@@ -32,6 +34,8 @@ from .url_policy import UrlPolicy
 
 BATCH = 100
 """Most digests that one by-hash request takes."""
+MAX_REFUSAL_BYTES = 64 * 1024
+"""How much of an error's body is read; the site's own are a few hundred bytes."""
 
 KIND_OF_TYPE = {
     "Checkpoint": "checkpoints", "LORA": "loras", "LoCon": "loras", "DoRA": "loras",
@@ -71,8 +75,9 @@ class Civitai:
 
     def find_sources(self, sha256s: Sequence[str]) -> Mapping[str, tuple[Source, ...]]:
         found: dict[str, tuple[Source, ...]] = dict.fromkeys(sha256s, ())
-        for start in range(0, len(sha256s), BATCH):
-            batch = [sha256.upper() for sha256 in sha256s[start : start + BATCH]]
+        wanted = list(found)
+        for start in range(0, len(wanted), BATCH):
+            batch = [sha256.upper() for sha256 in wanted[start : start + BATCH]]
             versions = self._api("POST", "/api/v1/model-versions/by-hash", json_body=batch)
             if not isinstance(versions, list):
                 raise _unexpected("by-hash")
@@ -94,7 +99,7 @@ class Civitai:
             return Availability("unknown", str(error))
         if not isinstance(mini, dict):
             return Availability("unknown", "Civitai's answer could not be understood.")
-        now = str((mini.get("hashes") or {}).get("SHA256") or "").lower()
+        now = _digest(mini, "SHA256")
         if now and now != sha256:
             return Availability("gone", "Civitai now serves another file in its place.")
         if (mini.get("requireAuth") or mini.get("checkPermission")) and not self._has_token:
@@ -162,12 +167,19 @@ def _sources_in(version: Any) -> list[tuple[Source, str]]:
     """Every file of a version body with its digest; null entries and odd files give none."""
     if not isinstance(version, dict) or not isinstance(version.get("id"), int):
         return []
+    files = version.get("files")
     found = []
-    for file in version.get("files") or []:
-        sha256 = str((file.get("hashes") or {}).get("SHA256") or "").lower()
+    for file in files if isinstance(files, list) else []:
+        sha256 = _digest(file, "SHA256")
         if sha256:
             found.append((_source(version, file), sha256))
     return found
+
+
+def _digest(file: Any, kind: str) -> str:
+    """One of a file's `hashes` in lower case; empty when it has none."""
+    hashes = file.get("hashes") if isinstance(file, dict) else None
+    return str(hashes.get(kind) or "").lower() if isinstance(hashes, dict) else ""
 
 
 def _source(version: Mapping[str, Any], file: Mapping[str, Any]) -> Source:
@@ -186,9 +198,8 @@ def _source(version: Mapping[str, Any], file: Mapping[str, Any]) -> Source:
 def _identity(
     version: Mapping[str, Any], file: Mapping[str, Any], kind: str | None
 ) -> ModelIdentity:
-    hashes = file.get("hashes") or {}
-    sha256 = str(hashes.get("SHA256") or "").lower()
-    if not sha256:
+    sha256 = _digest(file, "SHA256")
+    if not SHA256_HEX.match(sha256):
         raise UnavailableError(
             "Civitai has not computed this file's SHA256 yet.", hint="Try again in an hour."
         )
@@ -199,7 +210,7 @@ def _identity(
             f"Satchel does not know the folder of Civitai's model type {model_type!r}.",
             hint="Say where it belongs, for example with --to loras.",
         )
-    autov3 = str(hashes.get("AutoV3") or "").lower()[:12]
+    autov3 = _digest(file, "AutoV3")[:12]
     return ModelIdentity(
         kind=LEGACY_KINDS.get(kind, kind) if kind else str(guessed),
         name=checked_name(str(file.get("name") or "")),
@@ -240,6 +251,8 @@ def _raise_for_download(response: requests.Response, site: str) -> None:
             )
         raise _login_required()
     if status == 403:
+        if body is None:  # the site's own refusals are JSON; this one comes from in front of it
+            raise _page_not_file()
         raise (
             _early_access(body, facts)
             if "Early Access" in message
@@ -317,8 +330,8 @@ def _unexpected(route: str) -> BadResponseError:
 
 def _json_or_none(response: requests.Response) -> Any:
     try:
-        return response.json()
-    except (ValueError, requests.RequestException):
+        return json.loads(response.raw.read(MAX_REFUSAL_BYTES, decode_content=True))
+    except (ValueError, RecursionError, HTTPError, OSError):
         return None
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import socket
 from collections.abc import Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -14,7 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from .. import __version__
 from ..errors import (
@@ -117,12 +120,15 @@ class Transport:
     def _json_once(self, method: str, url: str, json_body: Any) -> tuple[int, Any]:
         with self.open(method, url, json_body=json_body) as response:
             raise_for_overload(response)
-            body = response.raw.read(MAX_JSON_BYTES + 1, decode_content=True)
+            try:
+                body = response.raw.read(MAX_JSON_BYTES + 1, decode_content=True)
+            except (HTTPError, OSError) as error:
+                raise _unavailable(response) from error
             if len(body) > MAX_JSON_BYTES:
                 raise _bad_response(response, "is far too large")
             try:
                 return response.status_code, json.loads(body)
-            except ValueError:
+            except (ValueError, RecursionError):
                 if response.status_code >= 400:
                     raise _unavailable(response) from None
                 raise _bad_response(response, "is no JSON") from None
@@ -202,10 +208,16 @@ def _host(response: requests.Response) -> str:
 
 
 def _retry_after(response: requests.Response) -> float | None:
+    """Seconds to wait; the header holds them, or a date."""
+    text = response.headers.get("Retry-After", "")
     try:
-        return max(0.0, float(response.headers["Retry-After"]))
-    except (KeyError, ValueError):
-        return None
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(text) - datetime.now(timezone.utc)).total_seconds()
+        except (ValueError, TypeError):  # no date, or one without a zone
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _satchel_cause(error: BaseException | None) -> SatchelError | None:
@@ -224,7 +236,7 @@ def _satchel_cause(error: BaseException | None) -> SatchelError | None:
 
 
 class _GuardedAdapter(HTTPAdapter):
-    """Connects to the address that the policy checked, so that DNS cannot change its mind."""
+    """Connects to the addresses that the policy checked, so that DNS cannot change its mind."""
 
     def __init__(self, policy: UrlPolicy) -> None:
         self._policy = policy
@@ -253,11 +265,13 @@ class _GuardedAdapter(HTTPAdapter):
 
 def _connect(connection: HTTPConnection, policy: UrlPolicy, scheme: str) -> socket.socket:
     host, port = connection._dns_host, connection.port or {"http": 80, "https": 443}[scheme]
-    address = policy.address_of(host, port, scheme)
-    try:
-        return socket.create_connection((address, port), timeout=CONNECT_TIMEOUT_S)
-    except OSError as error:
-        raise NewConnectionError(connection, f"Failed to connect: {error}") from error
+    failure: OSError | None = None
+    for address in policy.addresses_of(host, port, scheme):
+        try:
+            return socket.create_connection((address, port), timeout=CONNECT_TIMEOUT_S)
+        except OSError as error:  # an address family without a route, most often
+            failure = error
+    raise NewConnectionError(connection, f"Failed to connect: {failure}") from failure
 
 
 __all__ = ["ForbiddenUrlError", "Transport", "public_url", "raise_for_overload"]

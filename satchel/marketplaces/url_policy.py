@@ -7,6 +7,7 @@ that was checked is the one that is connected to.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -22,6 +23,12 @@ STORAGE_SUFFIXES = (".r2.cloudflarestorage.com", ".backblazeb2.com", ".civitai.c
 """Where Civitai redirects downloads to. The account part of these names changes, hence suffixes;
 they are followed only from a redirect, and never with a credential."""
 
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# What one parser skips or takes for a slash, another takes for a part of the host's name.
+_AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f\\]")
+_PLAIN_HOST = re.compile(r"[a-z0-9.:-]+\Z")
+
 
 @dataclass(frozen=True, slots=True)
 class UrlPolicy:
@@ -31,7 +38,9 @@ class UrlPolicy:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> UrlPolicy:
-        return cls(settings.trusted_origins | {origin_of(settings.civitai_url)})
+        # Civitai itself stays subject to the check of addresses; a mirror may be anywhere.
+        built_in = {f"https://{host}" for host in CIVITAI_HOSTS}
+        return cls(settings.trusted_origins | ({origin_of(settings.civitai_url)} - built_in))
 
     def check(self, url: str, *, redirected: bool = False) -> None:
         """Refuses a URL that may not be opened.
@@ -46,6 +55,8 @@ class UrlPolicy:
             origin = origin_of(url)
         except ValueError:
             raise _forbidden("a malformed URL", "") from None
+        if _AMBIGUOUS.search(url) or not _PLAIN_HOST.match(host):
+            raise _forbidden("a malformed URL", "")
         if parts.username is not None or parts.password is not None:
             raise _forbidden("a URL with credentials", host)
         if origin in self.trusted_origins:
@@ -56,8 +67,8 @@ class UrlPolicy:
         if not allowed:
             raise _forbidden("a host outside the allowlist", host)
 
-    def address_of(self, host: str, port: int, scheme: str) -> str:
-        """Resolves a host and returns the address to connect to.
+    def addresses_of(self, host: str, port: int, scheme: str) -> tuple[str, ...]:
+        """Resolves a host and returns the addresses to connect to, in the order to try them.
 
         Raises:
             ForbiddenUrlError: any of its addresses is private, loopback or link-local. All of them
@@ -76,7 +87,7 @@ class UrlPolicy:
             for address in addresses:
                 if not _is_public(address):
                     raise _forbidden(f"a host that leads to the address {address}", host)
-        return addresses[0]
+        return tuple(dict.fromkeys(addresses))
 
 
 def _is_public(address: str) -> bool:
@@ -84,8 +95,12 @@ def _is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         # An IPv4 address in IPv6 clothing is judged by what it leads to.
         embedded = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in _NAT64:
+            embedded = ipaddress.IPv4Address(ip.packed[-4:])
         if embedded is not None:
             return embedded.is_global and not embedded.is_multicast
+        if ip not in _GLOBAL_UNICAST:
+            return False
     return ip.is_global and not ip.is_multicast
 
 

@@ -1,0 +1,39 @@
+"""No test talks to the world, and none sees the settings of the person who runs it."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+import pytest
+
+OPERATOR_SETTINGS = (
+    "CIVITAI_API_TOKEN",
+    "SATCHEL_ALLOW_PICKLE",
+    "SATCHEL_ALLOW_REMOTE_INSTALL",
+    "SATCHEL_CATALOG",
+    "SATCHEL_CIVITAI_URL",
+    "SATCHEL_MODELS",
+    "SATCHEL_TRUSTED_ORIGINS",
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
+)
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OPERATOR_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets_but_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = str(address[0])  # type: ignore[index]
+            if host != "localhost" and not ipaddress.ip_address(host.split("%")[0]).is_loopback:
+                pytest.fail(f"A test tried to connect to {address}.")
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
