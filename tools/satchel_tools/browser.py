@@ -52,7 +52,7 @@ def chromium(executable: Path) -> Iterator[Browser]:
 
 
 class Frontend:
-    """One page of the frontend. What users do is done by mouse and keys; state is read by script."""
+    """One page. What users do is done by mouse and keys; only state is read by script."""
 
     def __init__(self, page: Page, *, vue_nodes: bool) -> None:
         self.page = page
@@ -75,6 +75,14 @@ class Frontend:
     def load(self, graph: dict[str, Any], name: str = "test") -> None:
         """Opens a graph the way a dropped file does, and waits until it is there."""
         self.run("([graph, name]) => app.loadGraphData(graph, true, true, name)", [graph, name])
+        self.reset_view()
+
+    def reset_view(self) -> None:
+        """Makes the graph's origin visible at a scale that leaves room around a node or two."""
+        self.run(
+            "() => { app.canvas.ds.offset = [300, 50]; app.canvas.ds.scale = 0.75; "
+            "app.canvas.setDirty(true, true) }"
+        )
         self.settle()
 
     def settle(self) -> None:
@@ -116,12 +124,12 @@ class Frontend:
         """Back to an empty graph with the server's present files; false if something is open."""
         self.run(
             """async () => {
+              app.extensionManager.toast.removeAll()
               await app.reloadNodeDefs()
               await app.loadGraphData({ nodes: [], links: [], version: 0.4 }, true, true, 'empty')
-              app.canvas.ds.offset = [300, 50]
-              app.canvas.ds.scale = 0.75
             }"""
         )
+        self.reset_view()
         return self.page.locator("dialog[open], .litecontextmenu, .graphdialog").count() == 0
 
     def vue_field(self, node: int, name: str) -> Locator:
@@ -177,8 +185,12 @@ def open_frontend(
     width: int = 1280,
     height: int = 800,
     palette: str = "dark",
+    scale: float = 1,
 ) -> Frontend:
-    """A new page with its own storage, on a server whose first-run dialogs are switched off."""
+    """A new page with its own storage, on a server whose first-run dialogs are switched off.
+
+    `scale` is the number of pixels per CSS pixel.
+    """
     settings = {
         "Comfy.TutorialCompleted": True,
         "Comfy.InstalledVersion": "1.47.12",
@@ -187,7 +199,9 @@ def open_frontend(
         "Comfy.Workflow.Persist": False,
     }
     comfy.post_json("/settings", settings)
-    context = browser.new_context(viewport={"width": width, "height": height})
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, device_scale_factor=scale
+    )
     frontend = Frontend(context.new_page(), vue_nodes=vue_nodes)
     frontend.open(comfy.url)
     return frontend

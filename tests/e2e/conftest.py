@@ -1,0 +1,126 @@
+"""A real ComfyUI, a stand-in marketplace and a real Chromium, booted once per session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from satchel_tools.comfyui import ComfyUI
+from support.marketplace import Marketplace
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+    from satchel_tools.browser import Frontend
+
+NEEDED = ("SATCHEL_HOST_DIR", "SATCHEL_HOST_PYTHON", "SATCHEL_CHROMIUM")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.server)
+
+
+@pytest.fixture(scope="session")
+def paths() -> SimpleNamespace:
+    """Where the host and the browser are."""
+    missing = [name for name in NEEDED if not os.environ.get(name)]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} not set: they name a ComfyUI and a Chromium")
+    pytest.importorskip("playwright")
+    directory, python, chromium = (Path(os.environ[name]) for name in NEEDED)
+    return SimpleNamespace(directory=directory, python=python, chromium=chromium)
+
+
+@pytest.fixture(scope="session")
+def session_market(paths: SimpleNamespace) -> Iterator[Marketplace]:
+    with Marketplace() as market:
+        yield market
+
+
+@pytest.fixture
+def market(session_market: Marketplace) -> Iterator[Marketplace]:
+    """The marketplace without faults; what other tests published stays."""
+    yield session_market
+    session_market.clear_faults()
+
+
+@pytest.fixture(scope="session")
+def comfy(
+    paths: SimpleNamespace,
+    session_market: Marketplace,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[ComfyUI]:
+    env = {
+        "SATCHEL_CIVITAI_URL": session_market.site_url,
+        "SATCHEL_TRUSTED_ORIGINS": f"{session_market.site_url},{session_market.storage_url}",
+    }
+    with ComfyUI(paths, tmp_path_factory.mktemp("comfy"), env=env) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser(paths: SimpleNamespace) -> Iterator[Browser]:
+    from satchel_tools.browser import chromium
+
+    with chromium(paths.chromium) as running:
+        yield running
+
+
+@pytest.fixture
+def loras(comfy: ComfyUI) -> Iterator[Path]:
+    """The host's LoRA folder, empty."""
+    folder = comfy.base / "models" / "loras"
+    yield folder
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.fixture(params=["classic", "nodes2"])
+def renderer(request: pytest.FixtureRequest) -> str:
+    """Both ways in which the frontend draws nodes."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def pages() -> dict[str, Frontend]:
+    """Open pages by renderer: loading the frontend takes longer than most tests."""
+    return {}
+
+
+@pytest.fixture
+def open_page(
+    browser: Browser, comfy: ComfyUI, pages: dict[str, Frontend]
+) -> Iterator[Callable[..., Frontend]]:
+    """Opens the frontend on an empty canvas; a script error on any page fails the test.
+
+    With `fresh=True`, or other options of `open_frontend`, the page is a new one.
+    """
+    from satchel_tools.browser import open_frontend
+
+    used: list[Frontend] = []
+
+    def open_one(renderer: str = "classic", *, fresh: bool = False, **options: Any) -> Frontend:
+        page = None if fresh or options else pages.pop(renderer, None)
+        if page is None or not page.reset():
+            page = open_frontend(browser, comfy, vue_nodes=renderer == "nodes2", **options)
+            page.reset()
+        used.append(page)
+        return page
+
+    yield open_one
+    errors = [error for page in used for error in page.errors]
+    for page in used:
+        renderer = "nodes2" if page.vue_nodes else "classic"
+        if errors or renderer in pages or len(used) > 1:
+            page.page.context.close()
+        else:
+            pages[renderer] = page
+    assert errors == []

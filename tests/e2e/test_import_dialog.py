@@ -1,0 +1,444 @@
+"""Exporting and importing portable workflows by clicking, against the stand-in marketplace."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from satchel_tools.comfyui import ComfyUI
+from support.marketplace import Marketplace, Published
+from support.models import write_safetensors
+
+if TYPE_CHECKING:
+    from satchel_tools.browser import Frontend
+
+    OpenPage = Callable[..., Frontend]
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Shared:
+    """A workflow that its author exported, and what it needs."""
+
+    graph: dict[str, Any]
+    names: list[str]
+    published: list[Published]
+
+
+def stack_graph(*names: str, seed: int = 0) -> dict[str, Any]:
+    """A saved graph with one LoRA Stack that uses these files."""
+    rows = [value for name in names for value in (True, name, 0.8, 0.6, "")]
+    stack = {
+        "id": 4,
+        "type": "SatchelLoraStack",
+        "pos": [100, 100],
+        "size": [320, 120],
+        "flags": {},
+        "order": 0,
+        "mode": 0,
+        "inputs": [],
+        "outputs": [],
+        "properties": {},
+        "widgets_values": rows,
+    }
+    return {
+        "id": f"00000000-0000-4000-8000-{seed:012d}",
+        "last_node_id": 4,
+        "last_link_id": 0,
+        "nodes": [stack],
+        "links": [],
+        "groups": [],
+        "config": {},
+        "extra": {},
+        "version": 0.4,
+    }
+
+
+@pytest.fixture
+def share(comfy: ComfyUI, market: Marketplace, loras: Path) -> Callable[..., Shared]:
+    """Makes, publishes and exports a stack of new LoRAs, then takes the files away."""
+
+    def share_one(count: int = 2, *, elements: int = 4096, **publish: Any) -> Shared:
+        number = next(_numbers)
+        names = [f"pack{number}-{letter}.safetensors" for letter in "abcdef"[:count]]
+        published = []
+        for index, name in enumerate(names):
+            path = write_safetensors(loras / name, {"w": (elements,)}, seed=number * 10 + index)
+            kept = comfy.base / "author" / name
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_bytes(path.read_bytes())
+            published.append(market.publish(kept, model_name=f"Pack {number} {index}", **publish))
+        exported = comfy.post_json("/satchel/v1/export", {"json": stack_graph(*names, seed=number)})
+        assert exported["unresolved"] == []
+        for name in names:
+            (loras / name).unlink()
+        return Shared(exported["graph"], names, published)
+
+    return share_one
+
+
+def drop(page: Frontend, name: str, content: bytes, kind: str) -> None:
+    """Drops a file onto the canvas."""
+    transfer = page.page.evaluate_handle(
+        """([name, encoded, type]) => {
+          const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0))
+          const transfer = new DataTransfer()
+          transfer.items.add(new File([bytes], name, { type }))
+          return transfer
+        }""",
+        [name, base64.b64encode(content).decode(), kind],
+    )
+    page.page.dispatch_event("#graph-canvas", "drop", {"dataTransfer": transfer})
+
+
+def drop_json(page: Frontend, graph: dict[str, Any], name: str = "shared.json") -> None:
+    drop(page, name, json.dumps(graph).encode(), "application/json")
+
+
+def dialog(page: Frontend) -> Any:
+    return page.page.get_by_role("dialog", name="Models of this workflow")
+
+
+def press(page: Frontend, label: str) -> None:
+    dialog(page).locator("footer").get_by_role("button", name=label).click()
+
+
+def row(page: Frontend, name: str) -> Any:
+    return dialog(page).locator(f'tr[data-model="{name}"]')
+
+
+def expect_state(page: Frontend, name: str, state: str) -> None:
+    row(page, name).locator(".satchel-state").get_by_text(state, exact=True).wait_for()
+
+
+def expect_ready(page: Frontend) -> None:
+    page.page.get_by_text("The workflow is ready").first.wait_for()
+    dialog(page).wait_for(state="detached")
+
+
+def widget_names(page: Frontend) -> list[str]:
+    values: list[Any] = page.run("() => app.rootGraph.serialize().nodes[0].widgets_values")
+    return values[1::5]
+
+
+def test_a_dropped_workflow_shows_its_plan_and_one_button_installs_everything(
+    open_page: OpenPage, share: Callable[..., Shared], loras: Path, renderer: str
+) -> None:
+    shared = share()
+    kept = Path(loras / "mine" / "renamed.safetensors")
+    kept.parent.mkdir()
+    kept.write_bytes(shared_bytes(loras, shared.names[1]))
+    page = open_page(renderer)
+
+    drop_json(page, shared.graph)
+
+    expect_state(page, shared.names[0], "Will be downloaded")
+    expect_state(page, shared.names[1], "Here, under another name")
+    assert "civitai.com" in row(page, shared.names[0]).inner_text()
+    assert "mine/renamed.safetensors" in row(page, shared.names[1]).inner_text()
+    assert "to download" in dialog(page).inner_text()
+    press(page, "Install 1 model")
+    expect_ready(page)
+
+    assert widget_names(page) == [shared.names[0], "mine/renamed.safetensors"]
+    assert (loras / shared.names[0]).is_file()
+    assert page.missing_models() == []
+    active = page.run("() => app.extensionManager.workflow.activeWorkflow.filename")
+    assert active == "shared"
+
+
+def shared_bytes(loras: Path, name: str) -> bytes:
+    """The author's copy of a shared file."""
+    return (loras.parents[1] / "author" / name).read_bytes()
+
+
+def test_a_workflow_chosen_in_the_file_dialog_is_asked_about_too(
+    open_page: OpenPage, share: Callable[..., Shared], tmp_path: Path
+) -> None:
+    shared = share(1)
+    path = tmp_path / "chosen.json"
+    path.write_text(json.dumps(shared.graph), encoding="utf-8")
+    page = open_page()
+
+    with page.page.expect_file_chooser() as chooser:
+        page.run("() => { app.extensionManager.command.execute('Comfy.OpenWorkflow') }")
+    chooser.value.set_files(path)
+
+    expect_state(page, shared.names[0], "Will be downloaded")
+    press(page, "Close")
+
+
+def test_a_dropped_png_installs_as_well(
+    open_page: OpenPage, comfy: ComfyUI, share: Callable[..., Shared], loras: Path
+) -> None:
+    shared = share(1)
+    image = png_with_text("workflow", json.dumps(shared.graph))
+    page = open_page()
+
+    drop(page, "picture.png", image, "image/png")
+    press(page, "Install 1 model")
+    expect_ready(page)
+
+    assert (loras / shared.names[0]).is_file()
+    assert widget_names(page) == shared.names
+    assert page.missing_models() == []
+
+
+def png_with_text(keyword: str, text: str) -> bytes:
+    """A PNG of one black pixel that carries a text."""
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)),
+        (b"tEXt", keyword.encode() + b"\0" + text.encode()),
+        (b"IDAT", zlib.compress(b"\0\0")),
+        (b"IEND", b""),
+    ]
+    parts = [b"\x89PNG\r\n\x1a\n"]
+    for kind, data in chunks:
+        checksum = struct.pack(">I", zlib.crc32(kind + data))
+        parts.append(struct.pack(">I", len(data)) + kind + data + checksum)
+    return b"".join(parts)
+
+
+def test_a_failed_download_says_why_and_can_be_tried_again(
+    open_page: OpenPage, market: Marketplace, share: Callable[..., Shared], loras: Path
+) -> None:
+    shared = share(2)
+    fault = market.fault("wrong_bytes", times=None, match=shared.published[1])
+    assert fault is not None
+    page = open_page()
+    drop_json(page, shared.graph)
+
+    press(page, "Install 2 models")
+    alert = dialog(page).get_by_role("alert")
+    alert.locator("strong").wait_for()
+
+    assert shared.names[1] in alert.inner_text()
+    assert alert.locator("p").first.inner_text() != ""
+    expect_state(page, shared.names[0], "Here")
+    assert not (loras / shared.names[1]).exists()
+    assert page.missing_models() == [shared.names[1]]
+
+    market.clear_faults()
+    press(page, "Try again")
+    expect_ready(page)
+    assert (loras / shared.names[1]).is_file()
+    assert page.missing_models() == []
+
+
+def test_an_installation_shows_its_progress_and_can_be_cancelled_and_taken_up_again(
+    open_page: OpenPage, market: Marketplace, share: Callable[..., Shared], loras: Path
+) -> None:
+    shared = share(1, elements=1_000_000)
+    market.fault("throttle", times=None, match=shared.published[0], bytes_per_s=400_000)
+    page = open_page()
+    drop_json(page, shared.graph)
+
+    press(page, "Install 1 model")
+    dialog(page).get_by_text(f"Downloading {shared.names[0]}").wait_for()
+    page.page.wait_for_function("() => document.querySelector('.satchel-progress').value > 0.05")
+    press(page, "Cancel")
+    dialog(page).get_by_text("Stopped.").wait_for()
+
+    assert not (loras / shared.names[0]).exists()
+    market.clear_faults()
+    press(page, "Install 1 model")
+    expect_ready(page)
+    assert (loras / shared.names[0]).is_file()
+
+
+def test_what_cannot_be_installed_is_shown_with_its_reason_and_the_button_is_off(
+    open_page: OpenPage, share: Callable[..., Shared]
+) -> None:
+    shared = share(1)
+    shared.graph["extra"]["satchel"]["models"][0]["directory"] = "custom_nodes"
+    del shared.graph["nodes"][0]["properties"]["models"]
+    page = open_page()
+
+    drop_json(page, shared.graph)
+
+    expect_state(page, shared.names[0], "Refused")
+    assert row(page, shared.names[0]).locator(".satchel-detail").first.inner_text() != ""
+    assert dialog(page).get_by_role("button", name="Install").is_disabled()
+    assert "None of the missing models can be downloaded." in dialog(page).inner_text()
+    press(page, "Close")
+
+
+def test_what_needs_a_login_says_so_and_does_not_hold_up_the_rest(
+    open_page: OpenPage, market: Marketplace, comfy: ComfyUI, share: Callable[..., Shared]
+) -> None:
+    open_one, locked = share(1), share(1, require_login=True)
+    values = [*open_one.graph["nodes"][0]["widgets_values"]]
+    values += locked.graph["nodes"][0]["widgets_values"]
+    open_one.graph["nodes"][0]["widgets_values"] = values
+    open_one.graph["extra"]["satchel"]["models"] += locked.graph["extra"]["satchel"]["models"]
+    page = open_page()
+    drop_json(page, open_one.graph)
+    expect_state(page, locked.names[0], "Needs a login")
+
+    press(page, "Install 1 model")
+    dialog(page).get_by_text("1 model installed.").wait_for()
+
+    expect_state(page, open_one.names[0], "Here")
+    expect_state(page, locked.names[0], "Needs a login")
+    press(page, "Close")
+    assert page.missing_models() == locked.names
+
+
+def test_hostile_names_are_shown_as_text(open_page: OpenPage, share: Callable[..., Shared]) -> None:
+    shared = share(1)
+    hostile = "<img src=x onerror=window.broken=1>.safetensors"
+    shared.graph["extra"]["satchel"]["models"][0]["name"] = hostile
+    shared.graph["nodes"][0]["widgets_values"][1] = hostile
+    page = open_page()
+
+    drop_json(page, shared.graph)
+
+    dialog(page).locator(".satchel-name").get_by_text(hostile).wait_for()
+    assert page.run("() => window.broken === undefined")
+    press(page, "Close")
+
+
+def test_files_under_other_names_are_used_without_any_question(
+    open_page: OpenPage, share: Callable[..., Shared], loras: Path
+) -> None:
+    shared = share(2)
+    for index, name in enumerate(shared.names):
+        (loras / f"local-{index}.safetensors").write_bytes(shared_bytes(loras, name))
+    page = open_page()
+
+    drop_json(page, shared.graph)
+    expect_ready(page)
+
+    assert widget_names(page) == ["local-0.safetensors", "local-1.safetensors"]
+    assert page.missing_models() == []
+
+
+def test_closing_by_escape_leaves_the_graph_alone_and_undo_does_not_ask_again(
+    open_page: OpenPage, share: Callable[..., Shared]
+) -> None:
+    shared = share(1)
+    page = open_page()
+    drop_json(page, shared.graph)
+    expect_state(page, shared.names[0], "Will be downloaded")
+
+    page.page.keyboard.press("Escape")
+    dialog(page).wait_for(state="detached")
+    assert widget_names(page) == shared.names
+    assert page.missing_models() == shared.names
+
+    page.run("() => { app.rootGraph.nodes[0].pos = [500, 500] }")
+    page.focus_canvas()
+    asked: list[str] = []
+    page.page.on("request", lambda request: asked.append(request.url))
+    page.page.keyboard.press("Control+z")
+    page.page.wait_for_function("() => app.rootGraph.nodes[0].pos[0] === 100")
+    page.page.wait_for_timeout(300)
+    assert dialog(page).count() == 0
+    assert not any("/satchel/" in url for url in asked)
+
+
+def test_the_main_button_has_the_focus_and_keys_do_not_reach_the_graph(
+    open_page: OpenPage, share: Callable[..., Shared]
+) -> None:
+    shared = share(1)
+    page = open_page()
+    drop_json(page, shared.graph)
+    main = dialog(page).get_by_role("button", name="Install 1 model")
+    main.wait_for()
+
+    assert page.run("() => document.activeElement.textContent") == "Install 1 model"
+    page.page.keyboard.press("Delete")
+    assert page.run("() => app.rootGraph.nodes.length") == 1
+    for _ in range(4):
+        page.page.keyboard.press("Tab")
+        inside = "() => document.activeElement === document.body ||"
+        assert page.run(inside + " !!document.activeElement.closest('.satchel-dialog')")
+    page.page.keyboard.press("Escape")
+
+
+def test_a_plain_workflow_is_opened_without_any_question(open_page: OpenPage, loras: Path) -> None:
+    page = open_page()
+    asked: list[str] = []
+    page.page.on("request", lambda request: asked.append(request.url))
+
+    drop_json(page, stack_graph("nowhere.safetensors"))
+    page.page.wait_for_function("() => app.rootGraph.nodes.length === 1")
+    page.page.wait_for_timeout(300)
+
+    assert dialog(page).count() == 0
+    assert not any("/satchel/" in url for url in asked)
+
+
+def test_the_dialog_can_be_switched_off(
+    open_page: OpenPage, comfy: ComfyUI, share: Callable[..., Shared]
+) -> None:
+    shared = share(1)
+    comfy.post_json("/settings", {"Satchel.AskOnOpen": False})
+    try:
+        page = open_page(fresh=True)
+        drop_json(page, shared.graph)
+        page.page.get_by_text("Satchel > Check models").first.wait_for()
+        assert dialog(page).count() == 0
+    finally:
+        comfy.post_json("/settings", {"Satchel.AskOnOpen": True})
+
+
+def test_check_models_in_the_menu_plans_the_open_graph(
+    open_page: OpenPage, share: Callable[..., Shared], loras: Path
+) -> None:
+    shared = share(1)
+    write_safetensors(loras / "here.safetensors", seed=99)
+    page = open_page()
+    page.load(stack_graph("here.safetensors", "nowhere.safetensors"))
+
+    open_menu(page, "Check models")
+
+    expect_state(page, "nowhere.safetensors", "Not found anywhere")
+    expect_state(page, "here.safetensors", "Here")
+    assert shared.names[0] not in dialog(page).inner_text()
+    press(page, "Close")
+
+
+def test_export_in_the_menu_saves_a_file_that_imports_again(
+    open_page: OpenPage, market: Marketplace, comfy: ComfyUI, loras: Path
+) -> None:
+    number = next(_numbers)
+    known, unknown = f"style/known{number}.safetensors", f"unknown{number}.safetensors"
+    path = write_safetensors(loras / known, seed=number * 1000)
+    write_safetensors(loras / unknown, seed=number * 1000 + 1)
+    kept = comfy.base / f"known{number}.safetensors"
+    kept.write_bytes(path.read_bytes())
+    market.publish(kept, model_name="Known")
+    page = open_page()
+    page.load(stack_graph(known, unknown), name="my flow")
+
+    with page.page.expect_download() as download:
+        open_menu(page, "Export portable workflow")
+
+    exported = page.page.get_by_role("dialog", name="Export portable workflow")
+    exported.get_by_text("Saved as my flow.portable.json").wait_for()
+    assert "carries the identity of 1 model" in exported.inner_text()
+    assert unknown in exported.get_by_role("listitem").inner_text()
+    exported.get_by_role("button", name="Close").last.click()
+    assert download.value.suggested_filename == "my flow.portable.json"
+    graph = json.loads(Path(download.value.path()).read_text("utf-8"))
+    path.unlink()
+    drop_json(page, graph)
+    expect_state(page, f"known{number}.safetensors", "Will be downloaded")
+    press(page, "Close")
+
+
+def open_menu(page: Frontend, entry: str) -> None:
+    """Chooses an entry of the Satchel menu in the host's main menu."""
+    page.page.locator(".comfy-menu-button-wrapper").first.click()
+    page.page.get_by_role("menuitem", name="Satchel").hover()
+    page.page.get_by_role("menuitem", name=entry).click()

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { newRow } from '../../web/lib/rows.js'
+import { rowEntries } from '../../web/widgets/row_menus.js'
+
+function entries(...names) {
+  const calls = []
+  const actions = {
+    remove: (index) => calls.push(['remove', index]),
+    duplicate: (index) => calls.push(['duplicate', index]),
+    move: (from, to) => calls.push(['move', from, to]),
+  }
+  return { calls, list: rowEntries(names.map(newRow), actions) }
+}
+
+test('each row offers what can be done with it', () => {
+  const { calls, list } = entries('a/x.safetensors', '')
+
+  assert.deepEqual(list.map((entry) => entry.title), ['1: x.safetensors', '2: no file chosen'])
+  for (const option of list[1].submenu.options) option.callback()
+  assert.deepEqual(calls, [['remove', 1], ['duplicate', 1], ['move', 1, 0], ['move', 1, 2]])
+})
+
+test('the ends cannot be moved beyond', () => {
+  const disabled = entries('a', 'b').list.map((entry) =>
+    entry.submenu.options.filter((option) => option.disabled).map((option) => option.content),
+  )
+  assert.deepEqual(disabled, [['Move up'], ['Move down']])
+})
+
+test('a file name never reaches the field in which the host reads HTML', () => {
+  const [entry] = entries('<b>x</b>').list
+  assert.equal(entry.content, 'LoRA 1')
+})

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import {
+  FIELDS,
+  closeUpInputs,
+  inputName,
+  newRow,
+  parseInputName,
+  rowsFromSaved,
+  rowsToSaved,
+  shortName,
+  withMoved,
+} from '../../web/lib/rows.js'
+
+const INK = { on: true, lora: 'ink.safetensors', strength_model: 0.8, strength_clip: 0.6, blocks: '' }
+const WASH = { on: false, lora: 'a/wash.safetensors', strength_model: -1, strength_clip: 0, blocks: '1,0' }
+
+test('every input name reads back as its field and number', () => {
+  for (const field of FIELDS) {
+    for (const number of [1, 2, 17]) {
+      assert.deepEqual(parseInputName(inputName(field, number)), { field, number })
+    }
+  }
+})
+
+test('names that are no row inputs are not taken for one', () => {
+  for (const name of ['lora', 'lora_', 'lora_0', 'lora_01', 'lora_1x', 'model', 'strength_1', 'Add LoRA']) {
+    assert.equal(parseInputName(name), null, name)
+  }
+})
+
+test('saved rows survive a round trip unchanged', () => {
+  assert.deepEqual(rowsFromSaved(rowsToSaved([INK, WASH])), [INK, WASH])
+})
+
+const ODD = [
+  ['nothing', undefined, []],
+  ['null', null, []],
+  ['an empty list', [], []],
+  ['text', 'rows', []],
+  ['a last row cut short', [true, 'ink.safetensors', 0.8], [{ ...INK, strength_clip: 0.8 }]],
+  ['gaps filled with null', [null, null, null, null, null], []],
+  ['objects of another pack', [{}, { lora: 'x', strength: 1 }, null, ''], [newRow('')]],
+  ['only objects of another pack', [{}, { lora: 'x', strength: 1 }], []],
+  ['numbers as text', [true, 'ink.safetensors', '0.8', '0.6', ''], [INK]],
+  ['no numbers', [true, 'ink.safetensors', 'much', NaN, null], [newRow('ink.safetensors')]],
+  ['an object by name', { lora_9: 'b', on_9: false, lora_2: 'a' }, [newRow('a'), { ...newRow('b'), on: false }]],
+]
+
+for (const [name, saved, rows] of ODD) {
+  test(`rows are read from ${name}`, () => assert.deepEqual(rowsFromSaved(saved), rows))
+}
+
+test('inputs of an API graph close up, keep links and get defaults', () => {
+  const { inputs, rows } = closeUpInputs({
+    model: ['1', 0],
+    lora_5: 'b',
+    strength_model_5: ['2', 0],
+    lora_3: 'a',
+    strength_model_3: 0.5,
+  })
+
+  assert.equal(rows, 2)
+  assert.deepEqual(inputs.model, ['1', 0])
+  assert.equal(inputs.lora_1, 'a')
+  assert.equal(inputs.strength_clip_1, 0.5)
+  assert.deepEqual(inputs.strength_model_2, ['2', 0])
+  assert.equal(inputs.strength_clip_2, 1)
+  assert.equal(Object.keys(inputs).length, 11)
+})
+
+test('moving keeps every item', () => {
+  assert.deepEqual(withMoved([0, 1, 2, 3], 3, 0), [3, 0, 1, 2])
+  assert.deepEqual(withMoved([0, 1, 2, 3], 0, 2), [1, 2, 0, 3])
+})
+
+test('short names drop folders of either system', () => {
+  assert.equal(shortName('a/b/c.safetensors'), 'c.safetensors')
+  assert.equal(shortName('a\\c.safetensors'), 'c.safetensors')
+  assert.equal(shortName(''), '')
+})

@@ -1,0 +1,182 @@
+/** The server's routes under /satchel/v1, and its jobs. */
+
+/** @typedef {import('./types/satchel').Progress} Progress */
+/** @typedef {import('./types/satchel').JobStatus} JobStatus */
+/** @typedef {import('./types/satchel').SentDocument} SentDocument */
+/** @typedef {import('./types/satchel').PlanResult} PlanResult */
+/** @typedef {import('./types/satchel').ErrorBody} ErrorBody */
+
+const PREFIX = '/satchel/v1'
+const PROGRESS_EVENT = 'satchel.progress'
+const POLL_MS = 500
+/** Polls that may fail in a row before the server counts as lost: half a minute. */
+const MAX_LOST_POLLS = 60
+
+/** What the server, or the way to it, has to say about a request that failed. */
+export class SatchelApiError extends Error {
+  /** @param {ErrorBody} error */
+  constructor(error) {
+    super(error.message)
+    this.name = 'SatchelApiError'
+    this.code = error.code
+    /** What the user can do; empty when there is nothing to do. */
+    this.hint = error.hint ?? ''
+    this.details = error.details ?? {}
+  }
+}
+
+/** @param {unknown} reason */
+export function isCancelled(reason) {
+  return reason instanceof SatchelApiError && reason.code === 'cancelled'
+}
+
+export class SatchelApi {
+  /**
+   * @param {import('./types/comfy').ComfyApi} api
+   * @param {number} [pollMs]
+   */
+  constructor(api, pollMs = POLL_MS) {
+    this.api = api
+    this.pollMs = pollMs
+  }
+
+  /**
+   * A plan made from what is known already: no file is read and no marketplace is asked.
+   *
+   * @param {SentDocument} document
+   * @returns {Promise<PlanResult>}
+   */
+  quickPlan(document) {
+    return this.#request('POST', '/plan', { ...document, quick: true })
+  }
+
+  /**
+   * Starts a job and follows it to its end, by websocket events and, since those may be missing,
+   * by polling.
+   *
+   * @param {'plan' | 'install' | 'export'} action
+   * @param {SentDocument} document
+   * @param {(progress: Progress) => void} onProgress
+   * @param {AbortSignal} signal cancels the job on the server
+   * @returns {Promise<any>} the job's result
+   */
+  async runJob(action, document, onProgress, signal) {
+    const body = { ...document, wait: false, client_id: this.api.clientId }
+    const { job } = await this.#request('POST', `/${action}`, body)
+    const wake = new Wake()
+    const listen = (/** @type {any} */ event) => {
+      if (event.detail?.job !== job) return
+      onProgress(event.detail)
+      if (['done', 'failed'].includes(event.detail.state)) wake.now()
+    }
+    const cancel = () => this.#request('POST', `/jobs/${job}/cancel`, {}).catch(() => {})
+    this.api.addEventListener(PROGRESS_EVENT, listen)
+    signal.addEventListener('abort', cancel, { once: true })
+    if (signal.aborted) cancel()
+    try {
+      return await this.#follow(job, onProgress, wake)
+    } finally {
+      this.api.removeEventListener(PROGRESS_EVENT, listen)
+      signal.removeEventListener('abort', cancel)
+    }
+  }
+
+  /**
+   * @param {string} job
+   * @param {(progress: Progress) => void} onProgress
+   * @param {Wake} wake
+   */
+  async #follow(job, onProgress, wake) {
+    for (let lost = 0; ; ) {
+      await wake.after(this.pollMs)
+      /** @type {JobStatus} */
+      let status
+      try {
+        status = await this.#request('GET', `/jobs/${job}`)
+        lost = 0
+      } catch (error) {
+        lost += 1
+        if (!isUnreachable(error) || lost > MAX_LOST_POLLS) throw error
+        continue
+      }
+      if (status.state === 'done') return status.result
+      if (status.state !== 'running') throw new SatchelApiError(status.error ?? noReason(status))
+      if (status.progress) onProgress(status.progress)
+    }
+  }
+
+  /**
+   * @param {'GET' | 'POST'} method
+   * @param {string} route
+   * @param {unknown} [body]
+   * @returns {Promise<any>}
+   */
+  async #request(method, route, body) {
+    const sent =
+      body === undefined
+        ? { method }
+        : {
+            method,
+            headers: { 'Content-Type': 'application/json' },
+            body: JSON.stringify(body),
+          }
+    /** @type {Response} */
+    let response
+    try {
+      response = await this.api.fetchApi(PREFIX + route, sent)
+    } catch {
+      throw new SatchelApiError({
+        code: 'unreachable',
+        message: 'ComfyUI does not answer.',
+        hint: 'Check that the server is running, then try again.',
+      })
+    }
+    const answer = await response.json().catch(() => null)
+    if (!response.ok) throw new SatchelApiError(answer?.error ?? badStatus(response.status))
+    return answer
+  }
+}
+
+/** A pause that can be cut short. */
+class Wake {
+  #wake = () => {}
+  #early = false
+
+  now() {
+    this.#early = true
+    this.#wake()
+  }
+
+  /** @param {number} ms */
+  async after(ms) {
+    if (!this.#early) {
+      await new Promise((resolve) => {
+        const timer = setTimeout(resolve, ms)
+        this.#wake = () => {
+          clearTimeout(timer)
+          resolve(undefined)
+        }
+      })
+    }
+    this.#early = false
+  }
+}
+
+/** @param {unknown} error */
+function isUnreachable(error) {
+  return error instanceof SatchelApiError && error.code === 'unreachable'
+}
+
+/** @param {JobStatus} status */
+function noReason(status) {
+  return { code: status.state, message: `The job ended as ${status.state}.` }
+}
+
+/** @param {number} status */
+function badStatus(status) {
+  return {
+    code: 'bad_status',
+    message: `The server answered with status ${status}.`,
+    hint: "The server's log may say more.",
+  }
+}

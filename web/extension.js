@@ -1,0 +1,119 @@
+/** What this package adds to the host: the LoRA Stack's rows, a menu, and the import dialog. */
+
+import { SatchelApi } from './api.js'
+import { openExportDialog } from './dialogs/export_dialog.js'
+import { AUTO_DIALOG, Importer } from './importer.js'
+import { exportFileName } from './lib/documents.js'
+import { LoraList } from './lib/lora_list.js'
+import { ApiGraphRows } from './widgets/api_graphs.js'
+import { LORA_STACK, addButtons, restoreRowsOnLoad } from './widgets/lora_stack.js'
+
+/** @typedef {import('./types/comfy').ComfyApp} ComfyApp */
+/** @typedef {import('./types/comfy').ComfyApi} ComfyApi */
+
+/**
+ * @param {ComfyApp} app
+ * @param {ComfyApi} api
+ * @param {import('./types/comfy').HostGlobals} globals
+ */
+export function install(app, api, globals) {
+  app.registerExtension(loraStackExtension(app, api, globals))
+  app.registerExtension(portabilityExtension(app, api))
+}
+
+/**
+ * @param {ComfyApp} app
+ * @param {ComfyApi} api
+ * @param {import('./types/comfy').HostGlobals} globals
+ */
+function loraStackExtension(app, api, globals) {
+  const loras = new LoraList((route) => api.fetchApi(route))
+  const apiGraphs = new ApiGraphRows()
+  return {
+    name: 'Satchel.LoraStack',
+    async init() {
+      apiGraphs.watchLoading(app)
+      // The host waits for this before it opens a graph, so the missing-model scan has the list.
+      await loras.load()
+    },
+    /**
+     * @param {import('./types/comfy').NodeType} nodeType
+     * @param {{name: string}} definition
+     */
+    beforeRegisterNodeDef(nodeType, definition) {
+      if (definition.name !== LORA_STACK) return
+      restoreRowsOnLoad(nodeType, loras.names)
+      apiGraphs.addRowsTo(nodeType, loras.names)
+    },
+    /** @param {import('./types/comfy').Node & {comfyClass?: string}} node */
+    nodeCreated(node) {
+      if (node.comfyClass === LORA_STACK) addButtons(node, app, globals, loras.names)
+    },
+    async refreshComboInNodes() {
+      await loras.refresh()
+    },
+  }
+}
+
+/**
+ * @param {ComfyApp} app
+ * @param {ComfyApi} api
+ */
+function portabilityExtension(app, api) {
+  const satchel = new SatchelApi(api)
+  const importer = new Importer(app, satchel)
+  return {
+    name: 'Satchel.Portability',
+    commands: commands(app, satchel, importer),
+    menuCommands: [{ path: ['Satchel'], commands: ['Satchel.Export', 'Satchel.CheckModels'] }],
+    settings: [
+      {
+        id: AUTO_DIALOG,
+        name: 'Ask to install missing models when a portable workflow is opened',
+        category: ['Satchel', 'Import', 'AskOnOpen'],
+        type: 'boolean',
+        defaultValue: true,
+      },
+    ],
+    init() {
+      importer.watchFiles()
+    },
+    /** @param {import('./types/comfy').SavedGraph} graph */
+    async beforeConfigureGraph(graph) {
+      await importer.beforeConfigureGraph(graph)
+    },
+    afterConfigureGraph() {
+      importer.afterConfigureGraph()
+    },
+  }
+}
+
+/**
+ * @param {ComfyApp} app
+ * @param {SatchelApi} satchel
+ * @param {Importer} importer
+ */
+function commands(app, satchel, importer) {
+  return [
+    {
+      id: 'Satchel.Export',
+      label: 'Export portable workflow',
+      icon: 'pi pi-briefcase',
+      function: async () => {
+        const { workflow: graph } = await app.graphToPrompt()
+        const { activeWorkflow } = app.extensionManager.workflow
+        const fileName = exportFileName(activeWorkflow?.filename)
+        await openExportDialog({ satchel, graph, fileName })
+      },
+    },
+    {
+      id: 'Satchel.CheckModels',
+      label: 'Check models',
+      icon: 'pi pi-search',
+      function: async () => {
+        const { workflow: graph } = await app.graphToPrompt()
+        await importer.showPlan(graph, null, false)
+      },
+    },
+  ]
+}

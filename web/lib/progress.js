@@ -1,0 +1,45 @@
+/** Progress of a job in words and as a share, from the events that the server sends. */
+
+import { formatBytes } from './bytes.js'
+
+/** @typedef {import('../types/satchel').Progress} Progress */
+
+export class JobProgress {
+  /** Bytes done, by file name. @type {Map<string, number>} */
+  #done = new Map()
+
+  /** @param {number} totalBytes of all files together; 0 when it is not known */
+  constructor(totalBytes) {
+    this.totalBytes = totalBytes
+  }
+
+  /**
+   * @param {Progress} event
+   * @returns {{text: string, share: number | null}} share from 0 to 1; null when it is not known
+   */
+  update(event) {
+    if (event.state === 'downloading') return this.#downloading(event)
+    if (event.state === 'hashing') {
+      const part = event.total ? event.done / event.total : 0
+      const share = event.files_total ? (event.files_done + part) / event.files_total : part
+      return { text: `Reading ${event.name}`, share: Math.min(1, share) || null }
+    }
+    if (event.state === 'resolving') return { text: 'Asking the marketplaces', share: null }
+    return { text: 'Finishing', share: null }
+  }
+
+  /** @param {Progress} event */
+  #downloading(event) {
+    this.#done.set(event.name, Math.max(event.done, this.#done.get(event.name) ?? 0))
+    const sum = [...this.#done.values()].reduce((total, bytes) => total + bytes, 0)
+    const all = Math.max(this.totalBytes, event.total)
+    const files = event.files_total > 1 ? ` (${event.files_done + 1} of ${event.files_total})` : ''
+    const bytes = event.total
+      ? `${formatBytes(event.done)} of ${formatBytes(event.total)}`
+      : formatBytes(event.done)
+    return {
+      text: `Downloading ${event.name}${files}: ${bytes}`,
+      share: all ? Math.min(1, sum / all) : null,
+    }
+  }
+}

@@ -1,0 +1,140 @@
+/** The few things of the ComfyUI frontend (1.47) that this package touches. */
+
+export interface Widget {
+  name: string
+  type: string
+  label?: string
+  tooltip?: string
+  value: unknown
+  options: Record<string, unknown>
+  serialize?: boolean
+}
+
+export interface InputSlot {
+  name: string
+  type: string
+  link: number | null
+  widget?: { name: string }
+}
+
+export interface Link {
+  id: number
+  target_slot: number
+}
+
+export interface Graph {
+  id: string
+  nodes: Node[]
+  subgraphs?: Map<string, Graph>
+  getLink(id: number): Link | undefined
+  trigger?(event: string, detail: Record<string, unknown>): void
+}
+
+export interface Node {
+  id: number | string
+  type: string
+  pos: [number, number]
+  size: [number, number]
+  widgets?: Widget[]
+  inputs: InputSlot[]
+  graph?: Graph | null
+  addWidget(
+    type: string,
+    name: string,
+    value: unknown,
+    callback: (this: Widget, value: any, canvas?: unknown, node?: Node, pos?: unknown, event?: unknown) => void,
+    options: Record<string, unknown>,
+  ): Widget
+  removeWidget(widget: Widget): void
+  addInput(name: string, type: string, extra: Record<string, unknown>): InputSlot
+  removeInput(slot: number): void
+  disconnectInput(slot: number, keepReroutes?: boolean): boolean
+  computeSize(): [number, number]
+  setSize(size: [number, number]): void
+  setDirtyCanvas(foreground: boolean, background: boolean): void
+  configure(saved: SavedNode): void
+  onAdded?(graph: Graph): void
+}
+
+export interface SavedNode {
+  id: number | string
+  type: string
+  widgets_values?: unknown
+  properties?: Record<string, unknown>
+}
+
+export interface NodeType {
+  prototype: Node
+}
+
+/** A saved graph, root or subgraph definition. */
+export interface SavedGraph {
+  nodes: SavedNode[]
+  extra?: Record<string, unknown>
+  definitions?: { subgraphs?: SavedGraph[] }
+  id?: string
+}
+
+export type ApiGraph = Record<string, { class_type: string; inputs?: Record<string, unknown> }>
+
+export interface MenuEntry {
+  content: string
+  title?: string
+  disabled?: boolean
+  has_submenu?: boolean
+  submenu?: { options: MenuEntry[] }
+  callback?: () => void
+}
+
+export interface LiteGraphGlobal {
+  ContextMenu: new (
+    entries: readonly (string | MenuEntry)[],
+    options: { event?: unknown; className?: string; title?: string; callback?: (chosen: string) => void },
+  ) => unknown
+}
+
+/** Globals of the page that the host sets for extensions. */
+export interface HostGlobals {
+  LiteGraph: LiteGraphGlobal
+  LGraphCanvas: { active_canvas?: unknown }
+}
+
+export interface Workflow {
+  filename?: string
+  changeTracker?: { _restoringState?: boolean }
+}
+
+export interface ToastMessage {
+  severity: 'success' | 'info' | 'warn' | 'error'
+  summary: string
+  detail?: string
+  life?: number
+}
+
+export interface ComfyApp {
+  rootGraph: Graph
+  canvas: unknown
+  extensionManager: {
+    toast: { add(message: ToastMessage): void }
+    setting: { get(id: string): unknown }
+    workflow: { activeWorkflow: Workflow | null }
+  }
+  registerExtension(extension: Record<string, unknown>): void
+  graphToPrompt(): Promise<{ workflow: SavedGraph; output: ApiGraph }>
+  loadGraphData(
+    graph: SavedGraph,
+    clean?: boolean,
+    restoreView?: boolean,
+    workflow?: Workflow | string | null,
+  ): Promise<void>
+  handleFile(file: File, ...rest: unknown[]): Promise<void>
+  loadApiJson(graph: ApiGraph, fileName: string): void
+  reloadNodeDefs(): Promise<void>
+  refreshMissingModels?(options: { silent: boolean; reloadDefs: boolean }): Promise<unknown>
+  canvasPosToClientPos(pos: [number, number]): [number, number]
+}
+
+export interface ComfyApi extends EventTarget {
+  clientId?: string
+  fetchApi(route: string, options?: RequestInit): Promise<Response>
+}

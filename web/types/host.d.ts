@@ -1,0 +1,19 @@
+/** The host's own scripts, which exist only in a running ComfyUI. */
+
+declare module '*/scripts/app.js' {
+  export const app: import('./comfy').ComfyApp
+}
+
+declare module '*/scripts/api.js' {
+  export const api: import('./comfy').ComfyApi
+}
+
+interface Window {
+  LiteGraph: import('./comfy').HostGlobals['LiteGraph']
+  LGraphCanvas: import('./comfy').HostGlobals['LGraphCanvas']
+  comfyAPI?: {
+    widgetInputs?: {
+      setWidgetConfig?(slot: import('./comfy').InputSlot, config: unknown[]): void
+    }
+  }
+}

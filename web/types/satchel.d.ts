@@ -1,0 +1,84 @@
+/** JSON of the routes under /satchel/v1. */
+
+import type { SavedGraph } from './comfy'
+
+export type PlanState = 'present' | 'renamed' | 'missing' | 'login' | 'gone' | 'refused'
+
+export interface PlannedModel {
+  name: string
+  /** Model folder of the host: `loras`, `checkpoints`, ... */
+  directory: string
+  state: PlanState
+  /** Name of the file here that will be used. */
+  local: string | null
+  /** Host name of the site it comes from. */
+  source: string | null
+  bytes: number | null
+  reason: string | null
+  used_by: string[]
+}
+
+export interface Plan {
+  models: PlannedModel[]
+  bytes_to_fetch: number
+  bytes_free: number
+  /** Every model is here, if perhaps under another name. */
+  ok: boolean
+  /** There is something to fetch, and room for it. */
+  installable: boolean
+}
+
+export interface Rewrite {
+  node: string
+  input: string
+  old: string
+  new: string
+}
+
+export interface PlanResult {
+  plan: Plan
+  graph: SavedGraph | null
+  rewrites: Rewrite[]
+}
+
+export interface InstallResult extends PlanResult {
+  installed: { directory: string; name: string; sha256: string; bytes: number }[]
+}
+
+export interface ExportResult {
+  graph: SavedGraph
+  lock: { models: { name: string; directory: string }[] }
+  unresolved: { name: string; directory: string; reason: string }[]
+  removed: string[]
+}
+
+export interface Progress {
+  job?: string
+  state: 'hashing' | 'resolving' | 'downloading' | 'done' | 'failed'
+  name: string
+  /** Bytes of the file named. */
+  done: number
+  total: number
+  files_done: number
+  files_total: number
+}
+
+export interface ErrorBody {
+  code: string
+  message: string
+  hint?: string
+  details?: Record<string, unknown>
+}
+
+export interface JobStatus {
+  id: string
+  state: 'running' | 'done' | 'failed' | 'cancelled'
+  progress?: Progress
+  result?: unknown
+  error?: ErrorBody
+}
+
+export interface SentDocument {
+  json: SavedGraph
+  name?: string
+}
