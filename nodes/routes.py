@@ -149,7 +149,9 @@ async def _run(work: Work, body: dict[str, Any]) -> web.Response:
     if body.get("wait") is False:
         return web.json_response({"job": job.id}, status=202)
     try:
-        await asyncio.to_thread(job.finished.wait)
+        # Looking now and then holds no thread, however many clients wait.
+        while not job.finished.is_set():
+            await asyncio.sleep(0.05)
     except asyncio.CancelledError:
         job.cancellation.cancel()  # nobody waits for it any more
         raise

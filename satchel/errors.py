@@ -271,6 +271,13 @@ class CatalogError(SatchelError):
     code = "catalog"
 
 
+class UnknownJobError(SatchelError):
+    """There is no such job, or no longer."""
+
+    code = "unknown_job"
+    http_status = 404
+
+
 class BusyError(SatchelError):
     """The same work is already under way."""
 

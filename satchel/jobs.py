@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .errors import CancelledError, ModelNotFoundError, SatchelError
+from .errors import CancelledError, SatchelError, UnknownJobError
 from .progress import Cancellation, Progress, Report, silent
 
 log = logging.getLogger(__name__)
@@ -65,10 +65,10 @@ class Jobs:
         return job
 
     def get(self, job_id: str) -> Job:
-        """Raises ModelNotFoundError for an id that is unknown, or forgotten by now."""
+        """Raises UnknownJobError for an id that is unknown, or forgotten by now."""
         job = self._jobs.get(job_id)
         if job is None:
-            raise ModelNotFoundError(
+            raise UnknownJobError(
                 "There is no such job.", hint="The server may have been restarted.", job=job_id
             )
         return job

@@ -38,10 +38,13 @@ class Library:
         Without a size only known digests answer: hashing all files of a kind would take hours.
         """
         candidates = [model for model in self._by_kind(kind) if size is None or model.size == size]
-        known = [model for model in candidates if self.catalog.digests(model) is not None]
-        # A known digest answers for free, so those candidates come first.
-        rest = [model for model in candidates if size is not None and model not in known]
-        return _first([*known, *rest], lambda model: self._has(model, sha256))
+        known = self.catalog.files_with(sha256) if candidates else set()
+        for model in candidates:
+            if (str(model.path.resolve()), model.size, model.mtime_ns) in known:
+                return model
+        if size is None or not self.may_hash:
+            return None
+        return _first(candidates, lambda model: self._has(model, sha256))
 
     def find_by_file_name(self, name: str) -> list[LocalModel]:
         """Files of any kind whose path ends with `name`."""

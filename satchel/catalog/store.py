@@ -61,6 +61,12 @@ class Catalog:
             ).fetchone()
         return FileDigests(row[0], row[1], model.size) if row else None
 
+    def files_with(self, sha256: str) -> set[tuple[str, int, int]]:
+        """(real path, size, mtime_ns) of files that had these bytes when they were hashed."""
+        with self._transaction() as db:
+            rows = db.execute("SELECT path, size, mtime_ns FROM files WHERE sha256 = ?", (sha256,))
+            return {(path, size, mtime_ns) for path, size, mtime_ns in rows}
+
     def remember(self, model: LocalModel, digests: FileDigests) -> None:
         """Stores a file's digests, replacing what was known of that path."""
         with self._transaction() as db:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidInputError, NotFoundError
+from ..errors import InvalidInputError, NotFoundError, SatchelError
 from ..file_names import check_format, checked_name, destination
 from ..folders import LocalModel
 from ..identify import identify_file
@@ -23,7 +23,7 @@ from ..workflow.lock import Lock
 from ..workflow.plan import Plan, plan_document
 from ..workflow.verify import VerifiedModel, verify_document
 from ..workspace import Workspace
-from .terminal import size_text, table
+from .terminal import plain, size_text, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Result:
     """For `--json`."""
     text: str
     status: int = 0
+    complaints: tuple[str, ...] = ()
+    """Sentences for stderr: what was refused, or could not be done."""
 
 
 def lock(arguments: argparse.Namespace, workspace: Workspace) -> Result:
@@ -41,6 +43,7 @@ def lock(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     locks, texts, complete = [], [], True
     for path in arguments.graphs:
         document = _read(path, arguments)
+        _require_graph(path, document)
         made = build_lock(document, workspace)
         locks.append(made.to_json())
         written = _write_lock(path, document, made, arguments)
@@ -66,23 +69,26 @@ def plan(arguments: argparse.Namespace, workspace: Workspace) -> Result:
         [made.to_json() for _, made in plans],
         "\n\n".join(_plan_text(path, made) for path, made in plans),
         0 if all(made.ok for _, made in plans) else 1,
+        _complaints([made for _, made in plans], ("refused",)),
     )
 
 
 def install_models(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     """Fetches what graphs need and is missing."""
-    if arguments.output is not None and len(arguments.graphs) != 1:
-        raise InvalidInputError("--output takes exactly one graph.", hint="Run them one by one.")
-    imported = []
-    for path in arguments.graphs:
-        document = _read(path, arguments)
-        imported.append((path, install(document, plan_document(document, workspace), workspace)))
+    documents = [(path, _read(path, arguments)) for path in arguments.graphs]
+    if arguments.output is not None:
+        _check_output(arguments.output, documents)
+    imported = [
+        (path, install(document, plan_document(document, workspace), workspace))
+        for path, document in documents
+    ]
     if arguments.output is not None:
         _write_graph(arguments.output, imported[0][1].document)
     return Result(
         [made.to_json() for _, made in imported],
         "\n\n".join(_imported_text(path, made) for path, made in imported),
         0 if all(made.plan.ok for _, made in imported) else 1,
+        _complaints([made.plan for _, made in imported], ("missing", "login", "gone", "refused")),
     )
 
 
@@ -145,7 +151,7 @@ def get(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     model = _resolve(arguments.reference, arguments.to, workspace)
     check_format(model.name, allow_pickle=workspace.settings.allow_pickle)
     target = destination(workspace.folders, model.kind, model.name)
-    here = workspace.library().find_by_digest(model.kind, model.sha256 or "", model.size)
+    here = _already_here(model, workspace)
     if here is None:
         path, digests = workspace.downloader().fetch(model, target)
         status = path.stat()
@@ -168,8 +174,51 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Workspace], Result]] = {
 
 
 def _read(path: Path, arguments: argparse.Namespace) -> WorkflowDocument:
-    document = read_file(path)
-    return document.with_lock(read_file(arguments.lock).lock) if arguments.lock else document
+    try:
+        return read_file(path, arguments.lock)
+    except SatchelError as error:
+        error.details["file"] = path.name  # of several graphs, which
+        raise
+
+
+def _require_graph(path: Path, document: WorkflowDocument) -> None:
+    if document.ui is None and document.api is None:
+        raise InvalidInputError(
+            f"{path.name} is a lock without a graph.", hint="Give the graph itself."
+        )
+
+
+def _check_output(output: Path, documents: Sequence[tuple[Path, WorkflowDocument]]) -> None:
+    """Before anything is fetched: whether its result could be written at all."""
+    if len(documents) != 1:
+        raise InvalidInputError("--output takes exactly one graph.", hint="Run them one by one.")
+    _require_graph(*documents[0])
+    if output.suffix.lower() == ".png" or not output.parent.is_dir():
+        raise InvalidInputError(
+            f"{output} cannot be written: it is to be a .json file in a folder that exists.",
+            hint="Give another name to --output.",
+        )
+
+
+def _complaints(plans: Sequence[Plan], states: Sequence[str]) -> tuple[str, ...]:
+    sentences = [
+        f"{planned.model.identity.name} ({planned.state}): {planned.reason}"
+        for made in plans
+        for planned in made.models
+        if planned.state in states
+    ]
+    return tuple(dict.fromkeys(sentences))
+
+
+def _already_here(model: ModelIdentity, workspace: Workspace) -> LocalModel | None:
+    """The file, if its digest is known, or if it has the name that it would get."""
+    sha256 = model.sha256 or ""
+    local = workspace.folders.find(model.kind, model.name)
+    if local is not None:
+        digests = workspace.library().digests(local)
+        if digests is not None and digests.sha256 == sha256:
+            return local
+    return workspace.library().find_by_digest(model.kind, sha256, model.size)
 
 
 def _resolve(text: str, kind: str | None, workspace: Workspace) -> ModelIdentity:
@@ -219,10 +268,6 @@ def _write_portable(path: Path, portable: PortableWorkflow) -> Path:
 
 def _write_graph(target: Path, document: WorkflowDocument) -> None:
     graph = document.ui if document.ui is not None else document.api
-    if graph is None:
-        raise InvalidInputError(
-            "A lock alone has no graph to write.", hint="Give the graph itself."
-        )
     target.write_text(json.dumps(graph, indent=2) + "\n", encoding="utf-8")
 
 
@@ -250,13 +295,11 @@ def _imported_text(path: Path, made: Imported) -> str:
     lines = [
         f"Fetched {entry.name} ({size_text(entry.bytes)}), verified." for entry in made.installed
     ]
-    lines += [f"Node {r.node}: {r.input} is {r.new} here." for r in made.rewrites]
+    lines += [plain(f"Node {r.node}: {r.input} is {r.new} here.") for r in made.rewrites]
     return "\n".join([_plan_text(path, made.plan), *lines])
 
 
-def _titled(
-    path: Path, rows: Sequence[Sequence[str]], notes: Sequence[str] = ()
-) -> str:
+def _titled(path: Path, rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
     body = table(rows) if rows else "It names no models."
     return "\n".join([f"{path}:", body, *notes])
 

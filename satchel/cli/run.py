@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -21,8 +22,8 @@ from ..folders import open_folders
 from ..settings import Settings
 from ..workspace import Workspace
 from .arguments import parser
-from .commands import COMMANDS
-from .terminal import ProgressBar
+from .commands import COMMANDS, Result
+from .terminal import ProgressBar, plain
 
 BAD_INPUT = (InvalidInputError, FileFormatError, WorkflowError, ModelNotFoundError)
 """Errors of what was handed in; all others mean that something is missing or differs."""
@@ -31,6 +32,9 @@ BAD_INPUT = (InvalidInputError, FileFormatError, WorkflowError, ModelNotFoundErr
 def run(argv: Sequence[str] | None = None) -> int:
     """Runs one command; prints its result to stdout and everything else to stderr."""
     arguments = parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names know no code page
     bar = ProgressBar(sys.stderr)
     try:
         result = COMMANDS[arguments.command](arguments, _workspace(arguments, bar))
@@ -38,12 +42,16 @@ def run(argv: Sequence[str] | None = None) -> int:
         bar.clear()
         _print_error(error, as_json=arguments.json)
         return 2 if isinstance(error, BAD_INPUT) else 1
+    except OSError as error:
+        bar.clear()
+        _print_error(_file_error(error), as_json=arguments.json)
+        return 1
     except KeyboardInterrupt:
         bar.clear()
         print("Stopped. What has arrived is kept; run it again to go on.", file=sys.stderr)
         return 130
     bar.clear()
-    print(json.dumps(result.value, indent=2) if arguments.json else result.text)
+    _print_result(result, as_json=arguments.json)
     return result.status
 
 
@@ -89,11 +97,32 @@ def _catalog_path(location: Path) -> Path:
     return base / "satchel" / "catalog.sqlite3"
 
 
+def _file_error(error: OSError) -> SatchelError:
+    """A folder that may not be written, a disk that is full: nobody else could foresee it."""
+    name = f" {error.filename}" if error.filename else ""
+    return SatchelError(
+        f"A file could not be used:{name} ({error.strerror or error}).",
+        hint="Check that it is there, that it is yours, and that the disk is not full.",
+    )
+
+
+def _print_result(result: Result, *, as_json: bool) -> None:
+    for complaint in result.complaints:
+        print(f"satchel: {plain(complaint)}", file=sys.stderr)
+    try:
+        print(json.dumps(result.value, indent=2) if as_json else result.text, flush=True)
+    except BrokenPipeError:  # whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _print_error(error: SatchelError, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"error": error.to_json()}, indent=2))
-    print(f"satchel: {error}", file=sys.stderr)
-    for failed in error.details.get("failed", [])[1:]:
-        print(f"satchel: {failed['message']}", file=sys.stderr)
-    if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
+    failed = error.details.get("failed") or [
+        {"name": error.details.get("file", ""), "message": str(error)}
+    ]
+    for failure in failed:
+        about = f"{failure['name']}: " if failure["name"] not in failure["message"] else ""
+        print(f"satchel: {plain(about + failure['message'])}", file=sys.stderr)
+    for line in error.hint.splitlines():
+        print(f"  {plain(line)}", file=sys.stderr)

@@ -27,7 +27,7 @@ def size_text(count: int | None) -> str:
 
 def table(rows: Iterable[Sequence[str]]) -> str:
     """Left-aligned columns, two spaces apart."""
-    lines = [[_plain(cell) for cell in row] for row in rows]
+    lines = [[plain(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -35,8 +35,8 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def _plain(text: str) -> str:
-    """Untrusted text without what could drive a terminal."""
+def plain(text: str) -> str:
+    """One line of untrusted text without what could drive a terminal."""
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
@@ -67,7 +67,7 @@ class ProgressBar:
 
 def _line(progress: Progress) -> str:
     files = f"[{progress.files_done + 1}/{progress.files_total}] " if progress.files_total else ""
-    name = _plain(progress.name)
+    name = plain(progress.name)
     if not progress.total:
         return f"{files}{progress.state} {name}"
     share = progress.done / progress.total

@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 from ..errors import (
     AccessDeniedError,
     BadResponseError,
+    ForbiddenUrlError,
     GoneError,
     LoginRequiredError,
     MarketplaceError,
@@ -95,15 +96,15 @@ class Civitai:
             mini = self._api("GET", f"/api/v1/model-versions/mini/{source.version_id}{query}")
         except NotFoundError:
             return Availability("gone", "Civitai does not have it any more.")
-        except MarketplaceError as error:
-            return Availability("unknown", str(error))
+        except (MarketplaceError, ForbiddenUrlError) as error:
+            return Availability("unknown", f"{error} {error.hint}".strip())
         if not isinstance(mini, dict):
             return Availability("unknown", "Civitai's answer could not be understood.")
         now = _digest(mini, "SHA256")
         if now and now != sha256:
             return Availability("gone", "Civitai now serves another file in its place.")
         if (mini.get("requireAuth") or mini.get("checkPermission")) and not self._has_token:
-            return Availability("login", "Its creator asks for a login on Civitai.")
+            return Availability("login", f"{_login_required()} {_login_required().hint}")
         return Availability("open")
 
     def resolve(self, version_id: int, file_id: int | None, kind: str | None) -> ModelIdentity:

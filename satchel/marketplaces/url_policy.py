@@ -86,7 +86,7 @@ class UrlPolicy:
         if origin_of(f"{scheme}://{name}:{port}") not in self.trusted_origins:
             for address in addresses:
                 if not _is_public(address):
-                    raise _forbidden(f"a host that leads to the address {address}", host)
+                    raise _private_address(host, address)
         return tuple(dict.fromkeys(addresses))
 
 
@@ -102,6 +102,20 @@ def _is_public(address: str) -> bool:
         if ip not in _GLOBAL_UNICAST:
             return False
     return ip.is_global and not ip.is_multicast
+
+
+_FAKE_IP = ipaddress.ip_network("198.18.0.0/15")
+"""What proxies in "fake-IP" mode answer for every name."""
+
+
+def _private_address(host: str, address: str) -> ForbiddenUrlError:
+    error = _forbidden(f"a host that leads to the address {address}", host)
+    if ":" not in address and ipaddress.ip_address(address) in _FAKE_IP:
+        error.hint = (
+            f"A proxy with fake-IP DNS answers for {host}. Exclude the host there, or set"
+            f" SATCHEL_TRUSTED_ORIGINS=https://{host} if the proxy is yours."
+        )
+    return error
 
 
 def _forbidden(what: str, host: str) -> ForbiddenUrlError:

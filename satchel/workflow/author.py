@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from ..errors import MarketplaceError
 from ..folders import LocalModel
@@ -14,6 +15,7 @@ from ..workspace import Workspace
 from .collect import NamedModel, named_models
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, Lock, LockedModel
+from .scrub import is_whole_path, with_public_sources
 
 
 def build_lock(
@@ -34,34 +36,55 @@ def build_lock(
     for index, model in enumerate(named):
         workspace.report(Progress("hashing", model.name, 0, 0, index, len(named)))
         models.append(_pin(model, library, earlier))
-    return Lock(tuple(_with_sources(_merged(models), workspace)), dict(host or {}))
+    if host is None:
+        host = document.lock.host if document.lock else {}
+    return Lock(tuple(_with_sources(_merged(models), workspace)), dict(host))
 
 
 def _pin(
     model: NamedModel, library: Library, earlier: Mapping[tuple[str, str], LockedModel]
 ) -> LockedModel:
     used_by = tuple(model.used_by)
-    local = _locate(model, library)
-    if local is None:
-        known = earlier.get((model.kind or UNKNOWN_KIND, model.name))
+    if is_whole_path(model.name):
+        identity = ModelIdentity(model.kind or UNKNOWN_KIND, PurePosixPath(model.name).name)
+        return LockedModel(
+            identity, used_by, "The workflow names it by its whole path, which only exists here."
+        )
+    candidates = _locate(model, library)
+    if len(candidates) != 1:
+        known = _known(model, earlier)
         if known is not None:
-            return replace(known, used_by=used_by)
-        identity = ModelIdentity(model.kind or UNKNOWN_KIND, model.name)
-        return LockedModel(identity, used_by, "It is not on this machine, so it was not hashed.")
+            return replace(known, identity=with_public_sources(known.identity), used_by=used_by)
+        reason = (
+            "Several files here have this name, in different folders."
+            if candidates
+            else "It is not on this machine, so it was not hashed."
+        )
+        return LockedModel(ModelIdentity(model.kind or UNKNOWN_KIND, model.name), used_by, reason)
+    local = candidates[0]
     digests = library.digests(local)
     assert digests is not None, "a library that may hash always knows"
     identity = ModelIdentity(local.kind, model.name, digests.sha256, digests.size, digests.autov3)
     known = earlier.get((local.kind, model.name))
     if known is not None and known.identity.sha256 == digests.sha256:
         # Sources that the first author knew stay, whoever exports again.
-        identity = replace(identity, sources=known.identity.sources)
+        identity = replace(identity, sources=with_public_sources(known.identity).sources)
     return LockedModel(identity, used_by)
 
 
-def _locate(model: NamedModel, library: Library) -> LocalModel | None:
+def _locate(model: NamedModel, library: Library) -> list[LocalModel]:
+    """The files here that the name could mean; a loader's name means one at most."""
+    if model.kind is None:
+        return library.find_by_file_name(model.name)
+    local = library.folders.find(model.kind, model.name)
+    return [local] if local is not None else []
+
+
+def _known(model: NamedModel, earlier: Mapping[tuple[str, str], LockedModel]) -> LockedModel | None:
+    """The earlier lock's entry; a name of unknown kind has to be unambiguous there."""
     if model.kind is not None:
-        return library.folders.find(model.kind, model.name)
-    matches = library.find_by_file_name(model.name)
+        return earlier.get((model.kind, model.name))
+    matches = [locked for (_, name), locked in earlier.items() if name == model.name]
     return matches[0] if len(matches) == 1 else None
 
 
@@ -74,7 +97,8 @@ def _merged(models: Iterable[LockedModel]) -> list[LockedModel]:
             merged[model.key] = model
         else:
             nodes = dict.fromkeys((*first.used_by, *model.used_by))
-            merged[model.key] = replace(first, used_by=tuple(nodes))
+            pinned = first if first.identity.sha256 is not None else model
+            merged[model.key] = replace(pinned, used_by=tuple(nodes))
     return list(merged.values())
 
 

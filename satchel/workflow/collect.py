@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import ReferenceSyntaxError
@@ -12,7 +13,8 @@ from ..identity import SHA256_HEX, ModelIdentity, Source
 from ..references import parse_reference
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, LockedModel
-from .places import Place, api_places, ui_places
+from .places import Place, api_places, embedded_models, ui_places
+from .subgraphs import definitions_of
 
 
 @dataclass
@@ -45,15 +47,26 @@ def named_models(document: WorkflowDocument) -> list[NamedModel]:
         model.used_by[place.node] = None
         if not model.embedded:
             model.embedded = _embedded_entry(place)
+    for model in [model for model in found.values() if model.kind is None]:
+        twins = [m for m in found.values() if m.name == model.name and m.kind is not None]
+        if len(twins) == 1:  # a loader tells what a node of another pack names, too
+            twins[0].used_by.update(model.used_by)
+            del found[None, model.name]
     return list(found.values())
 
 
 def locked_models(document: WorkflowDocument) -> list[LockedModel]:
-    """The document's lock, completed with what the graph names beyond it.
+    """The document's lock, less what the graph no longer names, and completed with what it does.
 
-    A graph without a lock may still carry URLs and hashes in `properties.models`.
+    A graph that was edited after its export still carries the whole lock. A graph without one may
+    still carry URLs and hashes in `properties.models`.
     """
     models = list(document.lock.models) if document.lock is not None else []
+    if document.ui is not None or document.api is not None:
+        texts = posix_name("\n".join(_value_texts(document)))
+        # By the stem, wherever it stands: a node that only a newer release understands, or a
+        # prompt, may name the model in a way that is not known here.
+        models = [m for m in models if PurePosixPath(m.identity.name).stem in texts]
     covered = {model.key for model in models}
     names = {name for _, name in covered}
     for named in named_models(document):
@@ -61,6 +74,25 @@ def locked_models(document: WorkflowDocument) -> list[LockedModel]:
         if not known:
             models.append(_from_graph(named))
     return models
+
+
+def _value_texts(document: WorkflowDocument) -> Iterator[str]:
+    """Every text in a widget or an API input; what nodes merely remember does not count."""
+    pending: list[Any] = []
+    graphs = [document.ui, *definitions_of(document.ui).values()] if document.ui else []
+    for graph in graphs:
+        nodes = graph.get("nodes")
+        for node in nodes if isinstance(nodes, list) else ():
+            pending.append(node.get("widgets_values") if isinstance(node, dict) else None)
+    pending += [node.get("inputs") for node in (document.api or {}).values()]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
 
 
 def _from_graph(named: NamedModel) -> LockedModel:
@@ -89,9 +121,5 @@ def source_of_url(url: str) -> Source:
 
 
 def _embedded_entry(place: Place) -> dict[str, Any]:
-    properties = place.owner.get("properties")
-    models = properties.get("models") if isinstance(properties, dict) else None
-    for model in models if isinstance(models, list) else []:
-        if isinstance(model, dict) and model.get("name") == place.value:
-            return model
-    return {}
+    matches = (m for m in embedded_models(place.owner) if m.get("name") == place.value)
+    return next(matches, {})

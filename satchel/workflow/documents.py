@@ -12,6 +12,8 @@ from . import png
 from .lock import LOCK_KEY, Lock, is_lock
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
+MAX_DEPTH = 100
+"""Lists and objects inside each other; copying and writing recurse, so it has to be bounded."""
 
 Json = dict[str, Any]
 
@@ -34,25 +36,47 @@ class WorkflowDocument:
         return self if lock is None or self.lock is not None else replace(self, lock=lock)
 
 
-def read_file(path: Path) -> WorkflowDocument:
-    """Reads a workflow file; an API graph's lock is taken from `NAME.lock.json` beside it.
+def read_file(path: Path, lock_path: Path | None = None) -> WorkflowDocument:
+    """Reads a workflow file; one without a lock takes it from `lock_path`.
+
+    Args:
+        lock_path: `NAME.lock.json` beside the graph by default, if there is one.
 
     Raises:
         WorkflowFormatError: it is missing, too large, or holds no workflow.
         UnreadableImageError: a PNG that is damaged.
         LockError: the lock in or beside it is malformed.
     """
+    document = read_bytes(_content(path), path.name)
+    if lock_path is None and document.lock is None:
+        beside = path.with_name(f"{path.stem}.lock.json")
+        lock_path = beside if beside.is_file() else None
+    return document.with_lock(read_lock(lock_path)) if lock_path is not None else document
+
+
+def read_lock(path: Path) -> Lock:
+    """Reads the lock that a file is or carries.
+
+    Raises:
+        WorkflowFormatError, UnreadableImageError, LockError: as `read_file`, or it has none.
+    """
+    lock = read_bytes(_content(path), path.name).lock
+    if lock is None:
+        raise WorkflowFormatError(
+            f"{path.name} holds no lock.",
+            hint="Make one with `satchel lock --write`.",
+            name=path.name,
+        )
+    return lock
+
+
+def _content(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise _no_workflow(path.name, "it is far too large")
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise _no_workflow(path.name, f"it cannot be read ({error.strerror})") from error
-    document = read_bytes(content, path.name)
-    beside = path.with_name(f"{path.stem}.lock.json")
-    if document.lock is None and beside.is_file():
-        return document.with_lock(read_bytes(beside.read_bytes(), beside.name).lock)
-    return document
 
 
 def read_bytes(content: bytes, name: str) -> WorkflowDocument:
@@ -64,8 +88,8 @@ def read_bytes(content: bytes, name: str) -> WorkflowDocument:
     if content.startswith(png.SIGNATURE):
         return _from_png(content, name)
     try:
-        value = json.loads(content.decode("utf-8-sig"))
-    except (UnicodeDecodeError, ValueError, RecursionError):
+        value = _parse(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
         raise _no_workflow(name, "it is neither a PNG nor JSON") from None
     return read_json(value, name)
 
@@ -76,6 +100,8 @@ def read_json(value: Any, name: str) -> WorkflowDocument:
     Raises:
         WorkflowFormatError, LockError: as `read_file`.
     """
+    if _is_too_deep(value):
+        raise _no_workflow(name, "its JSON is nested too deeply")
     if is_lock(value):
         return WorkflowDocument(name, lock=Lock.from_json(value))
     if is_ui_graph(value):
@@ -132,9 +158,28 @@ def _text_json(texts: dict[str, str], keyword: str, name: str) -> Any:
     if keyword not in texts:
         return None
     try:
-        return json.loads(texts[keyword])
+        return _parse(texts[keyword])
     except (ValueError, RecursionError):
         raise _no_workflow(name, f"its {keyword!r} text is no JSON") from None
+
+
+def _parse(text: str) -> Any:
+    """JSON as ComfyUI writes it: its Python side puts NaN there, which the web UI reads as null."""
+    return json.loads(text, parse_constant=lambda _: None)
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        if not level:
+            return False
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return True
 
 
 def _no_workflow(name: str, reason: str) -> WorkflowFormatError:

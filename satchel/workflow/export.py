@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ..folders import posix_name
 from . import png
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
-from .places import Place, api_places, ui_places
+from .places import Place, api_places, embedded_models, rename, ui_places
+from .scrub import is_whole_path, without_secrets
 
 Json = dict[str, Any]
 
@@ -66,11 +66,14 @@ def export(document: WorkflowDocument, lock: Lock) -> PortableWorkflow:
     removed: list[str] = []
     ui, api = copy.deepcopy(document.ui), copy.deepcopy(document.api)
     if api is not None:
-        _rename(api_places(api), by_key, flat)
+        places = list(api_places(api))
+        removed += _shorten(places)
+        _flatten(places, by_key, flat)
     if ui is not None:
+        removed += _scrub_embedded(ui)
         places = list(ui_places(ui))
-        removed += _scrub_embedded(places)
-        _rename(places, by_key, flat)
+        removed += _shorten(places)
+        _flatten(places, by_key, flat)
         _embed(places, flattened)
         extra = ui.get("extra")
         ui["extra"] = {**(extra if isinstance(extra, dict) else {}), LOCK_KEY: flattened.to_json()}
@@ -81,32 +84,36 @@ def export(document: WorkflowDocument, lock: Lock) -> PortableWorkflow:
 
 
 def _flat_names(lock: Lock) -> dict[tuple[str, str], str]:
-    """Each model's name without folders, where that names one file only."""
-    distinct = {
-        (m.identity.kind, PurePosixPath(m.identity.name).name, m.identity.sha256 or m.identity.name)
-        for m in lock.models
-    }
-    twins = Counter((kind, base) for kind, base, _ in distinct)
+    """Each model's name without folders, where that names one file only, on Windows too."""
+    keys = [(m.identity.kind, PurePosixPath(m.identity.name).name) for m in lock.models]
+    folded = [(kind, base.casefold()) for kind, base in keys]
+    bytes_of = [m.identity.sha256 or m.identity.name for m in lock.models]
+    twins = Counter(key for key, _ in set(zip(folded, bytes_of, strict=True)))
+    # The same bytes under two names stay two entries, so only one of them can be without folders:
+    # the one that already is.
+    taken = {(m.identity.kind, m.identity.name.casefold()) for m in lock.models}
     flat: dict[tuple[str, str], str] = {}
-    taken: set[tuple[str, str]] = set()
-    for model in lock.models:
-        kind, base = model.identity.kind, PurePosixPath(model.identity.name).name
-        # The same bytes under two folders stay two entries, so only one of them becomes flat.
-        free = twins[kind, base] == 1 and (kind, base) not in taken
+    for model, (kind, base), key in zip(lock.models, keys, folded, strict=True):
+        free = twins[key] == 1 and key not in taken
         flat[model.key] = base if free else model.identity.name
-        taken.add((kind, flat[model.key]))
+        taken.add((kind, flat[model.key].casefold()))
     return flat
 
 
-def _rename(
+def _shorten(places: Iterable[Place]) -> list[str]:
+    """Takes the folders of this machine off names that are whole paths."""
+    whole = [(place, posix_name(place.value)) for place in places if is_whole_path(place.value)]
+    rename((place, PurePosixPath(name).name) for place, name in whole)
+    return [f"The folders in front of {place.value}: they only exist here." for place, _ in whole]
+
+
+def _flatten(
     places: Iterable[Place],
     models: Mapping[tuple[str, str], LockedModel],
     names: Mapping[tuple[str, str], str],
 ) -> None:
-    for place in places:
-        key = _key_of(place, models)
-        if key is not None:
-            place.set(names[key])
+    keyed = ((place, _key_of(place, models)) for place in places)
+    rename([(place, names[key]) for place, key in keyed if key is not None])
 
 
 def _key_of(place: Place, models: Mapping[tuple[str, str], LockedModel]) -> tuple[str, str] | None:
@@ -135,51 +142,37 @@ def _embed(places: Iterable[Place], lock: Lock) -> None:
             "hash_type": "SHA256",
             "directory": identity.kind,
         }
-        models = _embedded_models(place)
-        models[:] = [model for model in models if model.get("name") != identity.name]
-        models.append(entry)
+        _replace_entry(place.owner, entry)
 
 
-def _embedded_models(place: Place) -> list[Json]:
-    """A node's `properties.models`, made if need be, without entries of other shapes."""
-    properties = place.owner.setdefault("properties", {})
-    models = properties.get("models")
-    kept = (
-        [model for model in models if isinstance(model, dict)] if isinstance(models, list) else []
-    )
-    properties["models"] = kept
-    return kept
+def _replace_entry(node: Json, entry: Json) -> None:
+    """Puts an entry into a node's `properties.models`, which is made if need be."""
+    others = [model for model in embedded_models(node) if model.get("name") != entry["name"]]
+    properties = node.get("properties")
+    if not isinstance(properties, dict):
+        properties = node["properties"] = {}
+    properties["models"] = [*others, entry]
 
 
-def _scrub_embedded(places: Iterable[Place]) -> list[str]:
-    """Takes access tokens and signatures out of URLs that other tools embedded."""
+def _scrub_embedded(graph: Json) -> list[str]:
+    """Takes secrets out of the URLs that other tools embedded, wherever a `models` list is."""
     removed = []
-    for place in places:
-        properties = place.owner.get("properties")
-        models = properties.get("models") if isinstance(properties, dict) else None
+    pending: list[Any] = [graph]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending += value
+        if not isinstance(value, dict):
+            continue
+        pending += value.values()
+        models = value.get("models")
         for model in models if isinstance(models, list) else []:
             if isinstance(model, dict) and isinstance(model.get("url"), str):
-                cleaned = _without_secrets(model["url"])
+                cleaned = without_secrets(model["url"])
                 if cleaned != model["url"]:
                     model["url"] = cleaned
                     removed.append(f"The access token in the URL of {model.get('name')}.")
     return removed
-
-
-_SECRET_WORDS = ("token", "key", "signature", "credential", "x-amz-", "sig", "expires", "auth")
-
-
-def _without_secrets(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    kept = [pair for pair in query if not any(word in pair[0].lower() for word in _SECRET_WORDS)]
-    if len(kept) == len(query) and "@" not in parts.netloc:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=host, query=urlencode(kept)))
 
 
 def _portable_image(image: bytes, ui: Json | None, api: Json | None, lock: Lock) -> bytes:

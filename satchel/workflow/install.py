@@ -66,10 +66,15 @@ def install(document: WorkflowDocument, plan: Plan, workspace: Workspace) -> Imp
     entries: list[PlannedModel] = []
     installed: list[Installed] = []
     failures: list[tuple[PlannedModel, SatchelError]] = []
+    fetched: dict[tuple[str, str | None], LocalModel] = {}
     total = len(plan.to_fetch)
     for planned in plan.models:
         if planned.target is None:
             entries.append(planned)
+            continue
+        twin = fetched.get(planned.bytes_key)
+        if twin is not None:
+            entries.append(replace(planned, state="renamed", local=twin, target=None, reason=""))
             continue
         try:
             local, digests = _fetch(planned, _counted(workspace, len(installed), total))
@@ -79,6 +84,7 @@ def install(document: WorkflowDocument, plan: Plan, workspace: Workspace) -> Imp
             failures.append((planned, error))
             continue
         entries.append(replace(planned, state="present", local=local, target=None, reason=""))
+        fetched[planned.bytes_key] = local
         installed.append(Installed(local.kind, local.name, digests.sha256, digests.size))
     if failures:
         raise _first_of(failures)

@@ -70,18 +70,18 @@ class Lock:
             LockVersionError: a newer release wrote it.
             LockError: it is malformed.
         """
-        if not isinstance(value, dict) or type(value.get("version")) is not int:
-            raise _malformed("the lock must be an object with a version", "version")
-        if value["version"] > LOCK_VERSION:
+        version = value.get("version") if isinstance(value, dict) else None
+        if type(version) is not int or version < 1:
+            raise _malformed("it must be an object with a version", "version")
+        if version > LOCK_VERSION:
             raise LockVersionError(
-                f"The lock has version {value['version']}; this Satchel reads up to"
-                f" {LOCK_VERSION}.",
+                f"The lock has version {version}; this Satchel reads up to {LOCK_VERSION}.",
                 hint="Update Satchel.",
-                version=value["version"],
+                version=version,
                 supported=LOCK_VERSION,
             )
         models = value.get("models")
-        if value["version"] < 1 or not isinstance(models, list) or len(models) > MAX_MODELS:
+        if not isinstance(models, list) or len(models) > MAX_MODELS:
             raise _malformed(f"models must be a list of at most {MAX_MODELS}", "models")
         host = value.get("host")
         locked = tuple(_locked_model(model, f"models[{i}]") for i, model in enumerate(models))
@@ -106,7 +106,7 @@ def is_lock(value: Any) -> bool:
 def _locked_model(value: Any, where: str) -> LockedModel:
     identity = ModelIdentity.from_json(value, where)
     used_by = value.get("used_by", [])
-    if not isinstance(used_by, list) or not all(isinstance(node, str | int) for node in used_by):
+    if not isinstance(used_by, list) or not all(type(node) in (str, int) for node in used_by):
         raise _malformed(f"{where}.used_by must be a list of node ids", f"{where}.used_by")
     reason = value.get("reason", "")
     if not isinstance(reason, str):

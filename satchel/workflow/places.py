@@ -6,12 +6,13 @@ on a copy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..folders import MODEL_EXTENSIONS, posix_name
+from ..errors import WorkflowFormatError
+from ..folders import LEGACY_KINDS, MODEL_EXTENSIONS, posix_name
 from .loaders import (
     CORE_LOADERS,
     STACK_LORA_INPUT,
@@ -19,10 +20,24 @@ from .loaders import (
     STACK_NODE,
     STACK_ROW_WIDGETS,
 )
+from .subgraphs import (
+    PromotedWidget,
+    Says,
+    definitions_of,
+    linked_inputs,
+    origins,
+    promoted_widgets,
+    saved_values,
+    slot_values,
+)
 
 MAX_NAME_LENGTH = 500
+MAX_NODES = 100_000
+MAX_SUBGRAPH_DEPTH = 100
 _MAX_DEPTH = 8
-"""How deep subgraphs, or values inside one widget, are followed."""
+"""How deep values inside one widget are followed."""
+_NOTES = frozenset({"Note", "MarkdownNote"})
+"""Nodes whose text is for people."""
 
 Json = dict[str, Any]
 
@@ -55,55 +70,110 @@ def api_places(graph: Json) -> Iterator[Place]:
     """Places of an API graph, in its own order."""
     for node_id, node in graph.items():
         class_type, inputs = node["class_type"], node.get("inputs", {})
-        known = {loader.name: loader.kind for loader in CORE_LOADERS.get(class_type, ())}
         for name in inputs:
-            kind = known.get(name)
-            if class_type == STACK_NODE:
-                kind = "loras" if STACK_LORA_INPUT.match(name) else None
-            elif known and kind is None:
-                continue  # the other inputs of a known loader name no models
-            for container, key in _named_values(inputs, name):
+            may_name, kind = _input_kind(class_type, name)
+            for container, key in _named_values(inputs, name) if may_name else ():
                 yield Place(str(node_id), class_type, name, kind, container, key, node)
 
 
 def ui_places(graph: Json) -> Iterator[Place]:
-    """Places of a UI graph: nodes at the top, then those inside each subgraph's instances."""
-    definitions = _definitions(graph)
-    yield from _places_of_nodes(graph["nodes"], definitions, "", 0)
+    """Places of a UI graph: nodes at the top, each after those inside its subgraph.
+
+    A widget that its subgraph shows outside counts as long as the value there is the same: the
+    frontend writes the outer one over it.
+
+    Raises:
+        WorkflowFormatError: its subgraphs multiply to more nodes than any graph has.
+    """
+    yield from _Walk(graph).places(graph, "", (), {})
 
 
-def _places_of_nodes(
-    nodes: list[Any], definitions: Mapping[str, Json], prefix: str, depth: int
+class _Walk:
+    """One pass over a UI graph. It counts, since a few nested definitions can make billions."""
+
+    def __init__(self, graph: Json) -> None:
+        self._definitions = definitions_of(graph)
+        self._promoted = {key: promoted_widgets(d) for key, d in self._definitions.items()}
+        self._nodes = 0
+
+    def places(
+        self, graph: Json, prefix: str, inside: tuple[str, ...], outside: Mapping[Any, Any]
+    ) -> Iterator[Place]:
+        """The places of a graph or definition.
+
+        Args:
+            inside: the definitions that are being walked: one that holds itself is skipped.
+            outside: who decides about the definition's slots, as `linked_inputs` takes it.
+        """
+        nodes, links = graph.get("nodes"), origins(graph)
+        for node in nodes if isinstance(nodes, list) else []:
+            if not isinstance(node, dict) or "type" not in node:
+                continue
+            self._count(len(inside))
+            node_id, class_type = f"{prefix}{node.get('id')}", str(node["type"])
+            linked = linked_inputs(node, links, outside)
+            if class_type in self._definitions and class_type not in inside:
+                slots = slot_values(node, self._promoted[class_type], linked)
+                definition = self._definitions[class_type]
+                yield from self.places(definition, f"{node_id}:", (*inside, class_type), slots)
+            yield from _places_of_node(node, node_id, self._widgets(node), linked)
+
+    def _widgets(self, node: Json) -> Iterator[tuple[str, Any, str | None]]:
+        """As `_widgets`; those of a subgraph node are known by what they lead to."""
+        promoted = self._promoted.get(str(node["type"]), [])
+        if saved_values(node, promoted) is None:
+            yield from _widgets(str(node["type"]), node.get("widgets_values"))
+            return
+        for index, widget in enumerate(promoted):
+            may_name, kind = self._kind_of(widget, 0)
+            if may_name:
+                yield widget.name, index, kind
+
+    def _kind_of(self, widget: PromotedWidget, depth: int) -> tuple[bool, str | None]:
+        """As `_input_kind`, for a widget of a subgraph node."""
+        found: list[tuple[bool, str | None]] = []
+        for class_type, name in widget.targets:
+            deeper = [w for w in self._promoted.get(class_type, []) if w.name == name]
+            if deeper and depth < MAX_SUBGRAPH_DEPTH:
+                found.append(self._kind_of(deeper[0], depth + 1))
+            else:
+                found.append(_input_kind(class_type, name))
+        kinds = {kind for _, kind in found}
+        return any(may for may, _ in found), kinds.pop() if len(kinds) == 1 else None
+
+    def _count(self, depth: int) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES or depth > MAX_SUBGRAPH_DEPTH:
+            raise WorkflowFormatError(
+                "The workflow's subgraphs make too many nodes.",
+                hint="Give a workflow saved or exported by ComfyUI.",
+                limit=MAX_NODES,
+            )
+
+
+def _places_of_node(
+    node: Json,
+    node_id: str,
+    widgets: Iterable[tuple[str, Any, str | None]],
+    linked: Mapping[str, Any],
 ) -> Iterator[Place]:
-    for node in nodes:
-        if not isinstance(node, dict) or "type" not in node:
+    values, hints = node.get("widgets_values"), _embedded_kinds(node)
+    for name, key, kind in widgets:
+        said = linked.get(name, Says.WIDGET)
+        if said is Says.LINK:
             continue
-        node_id = f"{prefix}{node.get('id')}"
-        definition = definitions.get(str(node["type"]))
-        if definition is not None and depth < _MAX_DEPTH:
-            inner = definition.get("nodes")
-            if isinstance(inner, list):
-                yield from _places_of_nodes(inner, definitions, f"{node_id}:", depth + 1)
-        yield from _places_of_node(node, node_id)
-
-
-def _places_of_node(node: Json, node_id: str) -> Iterator[Place]:
-    class_type, values = str(node["type"]), node.get("widgets_values")
-    if not isinstance(values, list | dict):
-        return
-    linked = _linked_inputs(node)
-    hints = dict(_embedded(node))
-    for name, key, kind in _widgets(class_type, values):
-        if name in linked:
-            continue  # the value comes from another node
         for container, inner_key in _named_values(values, key):
-            folder = kind or hints.get(container[inner_key])
-            yield Place(node_id, class_type, name, folder, container, inner_key, node)
+            value = container[inner_key]
+            if said in (Says.WIDGET, value):
+                folder = kind or hints.get(value)
+                yield Place(node_id, str(node["type"]), name, folder, container, inner_key, node)
 
 
 def _widgets(class_type: str, values: Any) -> Iterator[tuple[str, Any, str | None]]:
     """(input name, key in `widgets_values`, kind) of the widgets that may name a model."""
     by_name = isinstance(values, dict)
+    if not isinstance(values, list | dict) or class_type in _NOTES:
+        return
     known = CORE_LOADERS.get(class_type)
     if known is not None:
         for loader in known:
@@ -114,6 +184,17 @@ def _widgets(class_type: str, values: Any) -> Iterator[tuple[str, Any, str | Non
     else:
         for key in values if by_name else range(len(values)):
             yield str(key), key, None
+
+
+def _input_kind(class_type: str, name: str) -> tuple[bool, str | None]:
+    """Whether an input may name a model, and the kind if the node is known."""
+    if class_type in CORE_LOADERS:
+        kinds = {loader.name: loader.kind for loader in CORE_LOADERS[class_type]}
+        return name in kinds, kinds.get(name)
+    if class_type == STACK_NODE:
+        is_row = STACK_LORA_INPUT.match(name) is not None
+        return is_row, "loras" if is_row else None
+    return class_type not in _NOTES, None
 
 
 def _named_values(container: Any, key: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
@@ -141,36 +222,38 @@ def names_model(value: str) -> bool:
     return path.suffix.lower() in MODEL_EXTENSIONS and bool(path.stem.strip())
 
 
-def _linked_inputs(node: Json) -> set[str]:
-    """Names of widgets that were turned into inputs and have a link."""
-    inputs = node.get("inputs")
-    return {
-        str(slot["widget"].get("name"))
-        for slot in (inputs if isinstance(inputs, list) else [])
-        if isinstance(slot, dict)
-        and isinstance(slot.get("widget"), dict)
-        and slot.get("link") is not None
-    }
-
-
-def _embedded(node: Json) -> Iterator[tuple[str, str]]:
-    """(name, directory) of a node's `properties.models`."""
+def embedded_models(node: Json) -> list[Json]:
+    """The entries of a node's `properties.models`, without those of other shapes."""
     properties = node.get("properties")
     models = properties.get("models") if isinstance(properties, dict) else None
-    for model in models if isinstance(models, list) else []:
-        if isinstance(model, dict) and isinstance(model.get("directory"), str):
-            yield str(model.get("name")), model["directory"]
+    return (
+        [model for model in models if isinstance(model, dict)] if isinstance(models, list) else []
+    )
 
 
-def _definitions(graph: Json) -> dict[str, Json]:
-    """Subgraph definitions by id, nested ones too."""
-    found: dict[str, Json] = {}
-    pending = [graph]
-    while pending:
-        definitions = pending.pop().get("definitions")
-        subgraphs = definitions.get("subgraphs") if isinstance(definitions, dict) else None
-        for subgraph in subgraphs if isinstance(subgraphs, list) else []:
-            if isinstance(subgraph, dict) and str(subgraph.get("id")) not in found:
-                found[str(subgraph.get("id"))] = subgraph
-                pending.append(subgraph)
-    return found
+def rename(changes: Iterable[tuple[Place, str]]) -> None:
+    """Sets new names, and those of the matching `properties.models` entries: both must agree.
+
+    All at once, since one model's new name may be another's old one, and since the instances of a
+    subgraph share their nodes.
+    """
+    pending = list(changes)
+    owners: dict[int, tuple[Json, dict[Any, str]]] = {}
+    for place, new in pending:
+        owners.setdefault(id(place.owner), (place.owner, {}))[1][place.value] = new
+    for owner, names in owners.values():
+        for model in embedded_models(owner):
+            if isinstance(model.get("name"), str):
+                model["name"] = names.get(model["name"], model["name"])
+    for place, new in pending:
+        place.set(new)
+
+
+def _embedded_kinds(node: Json) -> dict[str, str]:
+    """Kinds by name, from a node's `properties.models`."""
+    kinds = {}
+    for model in embedded_models(node):
+        directory = model.get("directory")
+        if isinstance(directory, str):
+            kinds[str(model.get("name"))] = LEGACY_KINDS.get(directory, directory)
+    return kinds

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from ..errors import MarketplaceError, SatchelError
-from ..file_names import check_format, destination
+from ..file_names import check_format, checked_name, destination
 from ..folders import LocalModel
 from ..identity import ModelIdentity
 from ..library import Library
@@ -23,7 +23,7 @@ from ..transfer import SPARE_BYTES
 from ..workspace import Workspace
 from .collect import locked_models
 from .documents import WorkflowDocument
-from .lock import LockedModel
+from .lock import UNKNOWN_KIND, LockedModel
 
 PlanState = Literal["present", "renamed", "missing", "login", "gone", "refused"]
 
@@ -41,17 +41,22 @@ class PlannedModel:
     target: Path | None = None
     """Where it would be installed; only for `missing` models that can be fetched."""
 
+    @property
+    def bytes_key(self) -> tuple[str, str | None]:
+        """What two entries share when one file serves both: directory and SHA256."""
+        return self.model.identity.kind, self.model.identity.sha256
+
     def to_json(self) -> dict[str, Any]:
         identity = self.model.identity
-        host = urlsplit(identity.sources[0].url).hostname if identity.sources else None
         return {
             "name": identity.name,
             "directory": identity.kind,
             "state": self.state,
             "local": host_name(self.local.name) if self.local else None,
-            "source": host,
+            "source": _host_of(identity.sources[0].url) if identity.sources else None,
             "bytes": self.local.size if self.local else identity.size,
             "sha256": identity.sha256,
+            "fetch": self.target is not None,
             "reason": self.reason or None,
             "used_by": list(self.model.used_by),
         }
@@ -67,7 +72,12 @@ class Plan:
 
     @property
     def to_fetch(self) -> list[PlannedModel]:
-        return [planned for planned in self.models if planned.target is not None]
+        """The files to fetch: bytes that are wanted under two names come once."""
+        files: dict[tuple[str, str | None], PlannedModel] = {}
+        for planned in self.models:
+            if planned.target is not None:
+                files.setdefault(planned.bytes_key, planned)
+        return list(files.values())
 
     @property
     def bytes_to_fetch(self) -> int:
@@ -92,6 +102,13 @@ class Plan:
             "ok": self.ok,
             "installable": self.installable,
         }
+
+
+def _host_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def host_name(name: str) -> str:
@@ -122,6 +139,8 @@ def plan_document(document: WorkflowDocument, workspace: Workspace, *, quick: bo
 def _find_here(model: LockedModel, library: Library) -> PlannedModel | None:
     """The model's file on this machine: by name and bytes, else by bytes alone."""
     identity = model.identity
+    if identity.kind == UNKNOWN_KIND:
+        return _find_anywhere(model, library)
     local = library.folders.find(identity.kind, identity.name)
     if identity.sha256 is None:
         if local is None:
@@ -131,6 +150,22 @@ def _find_here(model: LockedModel, library: Library) -> PlannedModel | None:
         return PlannedModel(model, "present", local)
     elsewhere = library.find_by_digest(identity.kind, identity.sha256, identity.size)
     return PlannedModel(model, "renamed", elsewhere) if elsewhere else None
+
+
+def _find_anywhere(model: LockedModel, library: Library) -> PlannedModel | None:
+    """The file of a model that only a node of another pack names, in whichever folder it is."""
+    identity = model.identity
+    matches = library.find_by_file_name(identity.name)
+    exact = [local for local in matches if local.name == identity.name]
+    matches = exact or matches
+    if identity.sha256 is not None:
+        matches = [local for local in matches if _same_bytes(local, identity, library)]
+    if not matches:
+        return None
+    if len(matches) > 1:
+        return PlannedModel(model, "present", None, "Several files here have this name.")
+    state: PlanState = "present" if exact else "renamed"
+    return PlannedModel(model, state, matches[0], "Only its name is known, not its folder.")
 
 
 def _same_bytes(local: LocalModel, identity: ModelIdentity, library: Library) -> bool:
@@ -163,6 +198,10 @@ def _checked(model: LockedModel, workspace: Workspace, resolver: Resolver) -> Pl
     """`missing` with a target, or `refused` by what this machine allows."""
     identity, settings = model.identity, workspace.settings
     try:
+        checked_name(identity.name)
+        if identity.kind == UNKNOWN_KIND:
+            reason = "Nothing tells which folder it belongs to, and no file here has its name."
+            return PlannedModel(model, "missing", reason=reason)
         target = destination(workspace.folders, identity.kind, identity.name)
         check_format(identity.name, allow_pickle=settings.allow_pickle)
         model, refusal = _with_allowed_sources(model, UrlPolicy.from_settings(settings), resolver)

@@ -14,7 +14,7 @@ from ..errors import UnreadableImageError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_TEXT_BYTES = 64 * 1024 * 1024
-"""Most text that one compressed chunk may unpack to."""
+"""Most text that an image may unpack to."""
 
 
 def read_texts(image: bytes) -> dict[str, str]:
@@ -24,10 +24,13 @@ def read_texts(image: bytes) -> dict[str, str]:
         UnreadableImageError: no PNG, cut short, damaged, or a text chunk that unpacks without end.
     """
     texts: dict[str, str] = {}
+    room = MAX_TEXT_BYTES
     for kind, data in _chunks(image):
-        if kind in (b"tEXt", b"iTXt", b"zTXt"):
-            keyword, text = _decode(kind, data)
-            texts.setdefault(keyword, text)
+        keyword = _keyword(kind, data)
+        if keyword is not None and keyword not in texts:
+            text = _text(kind, data, room)
+            room = max(0, room - len(text))
+            texts[keyword] = _decode(text)
     return texts
 
 
@@ -35,11 +38,11 @@ def with_texts(image: bytes, texts: Mapping[str, str]) -> bytes:
     """The same image with these text chunks, replacing those of the same keywords.
 
     Raises:
-        UnreadableImageError: as `read_texts`.
+        UnreadableImageError: no PNG, cut short or damaged.
     """
     parts = [SIGNATURE]
     for kind, data in _chunks(image):
-        if kind in (b"tEXt", b"iTXt", b"zTXt") and _decode(kind, data)[0] in texts:
+        if _keyword(kind, data) in texts:
             continue
         parts.append(_chunk(kind, data))
         if kind == b"IHDR":
@@ -74,34 +77,50 @@ def _chunks(image: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise _broken("it is cut short")
         data = image[position + 8 : end - 4]
         if zlib.crc32(kind + data) != struct.unpack_from(">I", image, end - 4)[0]:
-            raise _broken(f"its {kind.decode('latin-1')} chunk is damaged")
+            raise _broken(f"its {kind.decode('latin-1')!r} chunk is damaged")
+        if position == len(SIGNATURE) and kind != b"IHDR":
+            raise _broken("it has no header")
         yield kind, data
         position = end
 
 
-def _decode(kind: bytes, data: bytes) -> tuple[str, str]:
-    keyword, _, rest = data.partition(b"\0")
+def _keyword(kind: bytes, data: bytes) -> str | None:
+    """The keyword of a text chunk; `None` for every other chunk."""
+    if kind not in (b"tEXt", b"iTXt", b"zTXt"):
+        return None
+    return data.partition(b"\0")[0].decode("latin-1")
+
+
+def _text(kind: bytes, data: bytes, room: int) -> bytes:
+    """The text of a text chunk, still encoded; at most `room` bytes when it is compressed."""
+    rest = data.partition(b"\0")[2]
     if kind == b"zTXt":
-        rest = _inflate(rest[1:])
-    elif kind == b"iTXt":
+        return _inflate(rest[1:], room)
+    if kind == b"iTXt":
         compressed = rest[:1] == b"\1"
         rest = rest[2:].split(b"\0", 2)[-1]
-        rest = _inflate(rest) if compressed else rest
+        return _inflate(rest, room) if compressed else rest
+    return rest
+
+
+def _decode(text: bytes) -> str:
     # The specification says Latin-1 for tEXt; ComfyUI and others write UTF-8 into it.
     try:
-        return keyword.decode("latin-1"), rest.decode("utf-8")
+        return text.decode("utf-8")
     except UnicodeDecodeError:
-        return keyword.decode("latin-1"), rest.decode("latin-1")
+        return text.decode("latin-1")
 
 
-def _inflate(data: bytes) -> bytes:
+def _inflate(data: bytes, room: int) -> bytes:
     unpacker = zlib.decompressobj()
     try:
-        text = unpacker.decompress(data, MAX_TEXT_BYTES)
+        text = unpacker.decompress(data, room + 1)  # a limit of 0 would mean none
     except zlib.error as error:
         raise _broken("a compressed text in it is damaged") from error
-    if unpacker.unconsumed_tail:
+    if len(text) > room:
         raise _broken("a compressed text in it is far too large")
+    if not unpacker.eof:
+        raise _broken("a compressed text in it is damaged")
     return text
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..folders import posix_name
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
-from .places import Place, api_places, ui_places
+from .places import Place, api_places, rename, ui_places
 from .plan import Plan, host_name
 
 
@@ -34,17 +34,17 @@ def rewrite(document: WorkflowDocument, plan: Plan) -> tuple[WorkflowDocument, l
     """
     names = {entry.model.key: host_name(entry.local.name) for entry in plan.models if entry.local}
     ui, api = copy.deepcopy(document.ui), copy.deepcopy(document.api)
-    rewrites: dict[tuple[str, str], Rewrite] = {}
     places: list[Place] = []
     if ui is not None:
         places += ui_places(ui)
     if api is not None:
         places += api_places(api)
-    for place, new in _changes(places, names):
+    changes = list(_changes(places, names))
+    rewrites: dict[tuple[str, str], Rewrite] = {}
+    for place, new in changes:
         change = Rewrite(place.node, place.input, place.value, new)
         rewrites.setdefault((change.node, change.input), change)
-        _rename_embedded(place, new)
-        place.set(new)
+    rename(changes)
     lock = document.lock and _renamed_lock(document.lock, names)
     if ui is not None and lock is not None and isinstance(ui.get("extra"), dict):
         _rename_carried(ui["extra"].get(LOCK_KEY), names)
@@ -92,12 +92,3 @@ def _rename_carried(carried: Any, names: Mapping[tuple[str, str], str]) -> None:
             nodes = (*first.get("used_by", ()), *model.get("used_by", ()))
             first["used_by"] = list(dict.fromkeys(nodes))
     models[:] = kept.values()
-
-
-def _rename_embedded(place: Place, new: str) -> None:
-    """Keeps `properties.models` matching: the stock frontend compares it with the widget."""
-    properties = place.owner.get("properties")
-    models = properties.get("models") if isinstance(properties, dict) else None
-    for model in models if isinstance(models, list) else []:
-        if isinstance(model, dict) and model.get("name") == place.value:
-            model["name"] = new

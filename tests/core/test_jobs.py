@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from satchel.errors import HashMismatchError, ModelNotFoundError
+from satchel.errors import HashMismatchError, UnknownJobError
 from satchel.jobs import MAX_FINISHED, Jobs
 from satchel.progress import Progress
 
@@ -90,7 +90,7 @@ def test_a_watcher_that_breaks_does_not_hang_the_job():
 
 
 def test_an_unknown_job_is_not_found():
-    with pytest.raises(ModelNotFoundError, match="no such job") as caught:
+    with pytest.raises(UnknownJobError, match="no such job") as caught:
         Jobs().get("nope")
 
     assert caught.value.http_status == 404
@@ -101,7 +101,7 @@ def test_old_finished_jobs_are_forgotten_and_running_ones_are_not():
     running = jobs.start(lambda report, cancellation: stop.wait(10))
     finished = [finish(jobs, lambda report, cancellation: None) for _ in range(MAX_FINISHED + 3)]
 
-    with pytest.raises(ModelNotFoundError):
+    with pytest.raises(UnknownJobError):
         jobs.get(finished[0].id)
     assert jobs.get(finished[-1].id).state == "done"
     assert jobs.get(running.id).state == "running"

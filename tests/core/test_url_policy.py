@@ -233,3 +233,14 @@ def test_a_name_that_does_not_resolve_is_a_failure_of_the_network(policy, monkey
 
     with pytest.raises(UnavailableError, match=r"civitai\.com cannot be found"):
         policy.addresses_of("civitai.com", 443, "https")
+
+
+def test_a_fake_ip_proxy_is_explained(policy, monkeypatch):
+    answer_dns(monkeypatch, "198.18.0.7")
+
+    with pytest.raises(ForbiddenUrlError) as caught:
+        policy.addresses_of("civitai.com", 443, "https")
+
+    assert "SATCHEL_TRUSTED_ORIGINS=https://civitai.com" in caught.value.hint
+    trusting = UrlPolicy.from_settings(Settings(trusted_origins=frozenset({"https://civitai.com"})))
+    assert trusting.addresses_of("civitai.com", 443, "https") == ("198.18.0.7",)

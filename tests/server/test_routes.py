@@ -94,7 +94,7 @@ def test_an_unknown_job_is_not_found(author: ComfyUI) -> None:
     status, answer = author.request("GET", f"{PREFIX}/jobs/none")
 
     assert status == 404
-    assert json.loads(answer)["error"]["code"] == "model_not_found"
+    assert json.loads(answer)["error"]["code"] == "unknown_job"
 
 
 def test_a_plan_where_everything_is_here_is_ok(author: ComfyUI) -> None:

@@ -11,6 +11,7 @@ function model(state, more = {}) {
     state,
     local: null,
     source: 'civitai.com',
+    fetch: state === 'missing',
     bytes: 1_000_000,
     reason: null,
     used_by: ['4'],
@@ -58,7 +59,7 @@ test('each state has its word and tone, and what needs attention comes first', (
 })
 
 test('a missing model without a source is a problem, not a download', () => {
-  const [row] = planRows(plan([model('missing', { source: null, bytes: null, reason: 'Unknown.' })]))
+  const [row] = planRows(plan([model('missing', { source: null, fetch: false, bytes: null, reason: 'Unknown.' })]))
 
   assert.deepEqual([row.tone, row.state, row.source, row.size], ['problem', 'Not found anywhere', 'Unknown', ''])
 })

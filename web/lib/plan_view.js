@@ -151,5 +151,5 @@ export function plural(count, noun) {
  */
 function toneOf(model) {
   if (model.state === 'present' || model.state === 'renamed') return 'here'
-  return model.state === 'missing' && model.source !== null ? 'fetch' : 'problem'
+  return model.fetch ? 'fetch' : 'problem'
 }

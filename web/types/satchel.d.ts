@@ -13,6 +13,8 @@ export interface PlannedModel {
   local: string | null
   /** Host name of the site it comes from. */
   source: string | null
+  /** Whether an installation would fetch it. */
+  fetch: boolean
   bytes: number | null
   reason: string | null
   used_by: string[]

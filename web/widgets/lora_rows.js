@@ -41,7 +41,7 @@ const WIDGETS = {
     socket: 'STRING',
     label: 'block weights',
     tooltip:
-      'A weight per block of the model: a preset name, or numbers separated by commas. ' +
+      'A weight per block of the model, such as IN04-08=0.5, M00=1, *=0. ' +
       'Empty: every block at full weight.',
   },
 }
