@@ -6,6 +6,10 @@ import ipaddress
 import socket
 
 import pytest
+from satchel_tools.core_import import make_core_importable
+
+# Not by the repository root on sys.path: there our nodes/ would hide the host's nodes.py.
+make_core_importable()
 
 OPERATOR_SETTINGS = (
     "CIVITAI_API_TOKEN",

@@ -36,8 +36,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs/lock.schema.json").read_text(encoding="utf-8"))
 COMMANDS = ("lock", "plan", "install", "verify", "scan", "identify", "get")
 PLAN_KEYS = {"models", "bytes_to_fetch", "bytes_free", "ok", "installable"}
-PLANNED_KEYS = {"fetch", "name", "directory", "state", "local", "source", "bytes", "reason", "used_by",
-                "sha256"}  # fmt: skip
+PLANNED_KEYS = {"name", "directory", "state", "local", "source", "bytes", "fetch", "reason",
+                "used_by", "sha256"}  # fmt: skip
 IDENTIFY_KEYS = {"name", "path", "size", "sha256", "autov3", "kind", "architecture", "candidates",
                  "dialect", "algorithm", "rank", "trainer", "trigger_words",
                  "claimed_base_model"}  # fmt: skip

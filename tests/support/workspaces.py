@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from support.marketplace import Marketplace
+
 from satchel.catalog import Catalog
 from satchel.folders import open_folders
 from satchel.settings import Settings, origin_of
 from satchel.workspace import Workspace
-
-from support.marketplace import Marketplace
 
 
 def make_workspace(base: Path, market: Marketplace | None = None, **settings: Any) -> Workspace:

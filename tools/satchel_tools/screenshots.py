@@ -142,8 +142,10 @@ def _take_stack(browser: Browser, comfy: ComfyUI, to: Path, *, vue_nodes: bool) 
         }"""
     )
     # The classic canvas draws the pack's badge above the node.
-    clip = {"x": left - 16, "y": top - 32, "width": width + 32, "height": height + 48}
-    page.page.screenshot(path=to, clip=clip)
+    page.page.screenshot(
+        path=to,
+        clip={"x": left - 16, "y": top - 32, "width": width + 32, "height": height + 48},
+    )
     page.page.context.close()
 
 

@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -18,7 +18,7 @@ from .recorded import read_enums, read_models
 from .values import File, Model, Published, Version, air
 from .vocabulary import FORMATS
 
-FIRST_PUBLISHED = datetime(2026, 3, 2, 18, 30, tzinfo=timezone.utc)
+FIRST_PUBLISHED = datetime(2026, 3, 2, 18, 30, tzinfo=UTC)
 
 
 class Catalogue:

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 from urllib.parse import quote, urlencode
 
@@ -24,7 +24,7 @@ class Clock:
     offset: timedelta = timedelta(0)
 
     def now(self) -> datetime:
-        return datetime.now(timezone.utc) + self.offset
+        return datetime.now(UTC) + self.offset
 
     def advance(self, seconds: float) -> None:
         self.offset += timedelta(seconds=seconds)
@@ -56,7 +56,7 @@ class Links:
         signature = self._signature(request.path, date, disposition)
         if not hmac.compare_digest(signature, request.arg("X-Amz-Signature") or ""):
             return "forged"
-        issued = datetime.strptime(date, AMZ_TIME).replace(tzinfo=timezone.utc)
+        issued = datetime.strptime(date, AMZ_TIME).replace(tzinfo=UTC)
         if self.clock.now() > issued + timedelta(seconds=LINK_LIFE_S):
             return "expired"
         return "valid"
