@@ -183,7 +183,9 @@ async def _json_body(request: web.Request) -> dict[str, Any]:
     try:
         body = json.loads(await request.read())
     except (ValueError, RecursionError) as error:
-        raise InvalidInputError("The body is no JSON.", hint=str(error)) from error
+        raise InvalidInputError(
+            f"The body is no JSON: {error}.", hint='Send {"json": {...}} or {"base64": "..."}.'
+        ) from error
     if not isinstance(body, dict):
         raise InvalidInputError("The body must be a JSON object.", hint='Send {"json": {...}}.')
     return body
@@ -195,13 +197,17 @@ def _document(body: dict[str, Any]) -> WorkflowDocument:
         try:
             content = base64.b64decode(str(body["base64"]), validate=True)
         except (binascii.Error, ValueError) as error:
-            raise InvalidInputError("base64 is not valid Base64.", hint=str(error)) from error
+            raise InvalidInputError(
+                "The text under base64 is not valid Base64.",
+                hint="Send a PNG or JSON file's bytes in standard Base64, without line breaks.",
+            ) from error
         document = read_bytes(content, str(name))
     elif "json" in body:
         document = read_json(body["json"], str(name))
     else:
         raise InvalidInputError(
-            "The body names no workflow.", hint='Send the graph as "json" or a file as "base64".'
+            "The body names no workflow.",
+            hint='Send the graph as {"json": {...}} or a file as {"base64": "..."}.',
         )
     if body.get("lock") is not None:
         document = document.with_lock(read_json(body["lock"], "lock").lock)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +16,12 @@ from ..identity import ModelIdentity
 from ..references import parse_reference
 from ..workflow.author import build_lock
 from ..workflow.documents import WorkflowDocument, read_file
-from ..workflow.export import PortableWorkflow, export
-from ..workflow.install import Imported, install
-from ..workflow.lock import Lock
+from ..workflow.install import install
 from ..workflow.plan import Plan, plan_document
 from ..workflow.verify import VerifiedModel, verify_document
 from ..workspace import Workspace
-from .terminal import plain, size_text, table
+from . import outputs, texts
+from .terminal import size_text, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +38,19 @@ class Result:
 
 def lock(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     """Pins the models of graphs."""
-    locks, texts, complete = [], [], True
+    locks, parts, complete = [], [], True
     for path in arguments.graphs:
         document = _read(path, arguments)
         _require_graph(path, document)
         made = build_lock(document, workspace)
         locks.append(made.to_json())
-        written = _write_lock(path, document, made, arguments)
-        rows = [
-            (
-                model.identity.name,
-                model.identity.kind,
-                (model.identity.sha256 or "-")[:12],
-                size_text(model.identity.size),
-                model.identity.sources[0].url if model.identity.sources else model.reason,
-            )
-            for model in made.models
-        ]
-        texts.append(_titled(path, rows, written))
+        notes = texts.lock_notes(document.lock, made)
+        notes += outputs.write_locks(
+            path, document, made, write=arguments.write, embed=arguments.embed
+        )
+        parts.append(texts.lock_text(path, made, notes))
         complete = complete and all(model.identity.sha256 for model in made.models)
-    return Result(locks, "\n\n".join(texts), 0 if complete else 1)
+    return Result(locks, "\n\n".join(parts), 0 if complete else 1)
 
 
 def plan(arguments: argparse.Namespace, workspace: Workspace) -> Result:
@@ -67,7 +58,7 @@ def plan(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     plans = [(path, plan_document(_read(path, arguments), workspace)) for path in arguments.graphs]
     return Result(
         [made.to_json() for _, made in plans],
-        "\n\n".join(_plan_text(path, made) for path, made in plans),
+        "\n\n".join(texts.plan_text(path, made) for path, made in plans),
         0 if all(made.ok for _, made in plans) else 1,
         _complaints([made for _, made in plans], ("refused",)),
     )
@@ -83,10 +74,10 @@ def install_models(arguments: argparse.Namespace, workspace: Workspace) -> Resul
         for path, document in documents
     ]
     if arguments.output is not None:
-        _write_graph(arguments.output, imported[0][1].document)
+        outputs.write_graph(arguments.output, imported[0][1].document)
     return Result(
         [made.to_json() for _, made in imported],
-        "\n\n".join(_imported_text(path, made) for path, made in imported),
+        "\n\n".join(texts.imported_text(path, made, arguments.output) for path, made in imported),
         0 if all(made.plan.ok for _, made in imported) else 1,
         _complaints([made.plan for _, made in imported], ("missing", "login", "gone", "refused")),
     )
@@ -97,16 +88,12 @@ def verify(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     checked = [
         (path, verify_document(_read(path, arguments), workspace)) for path in arguments.graphs
     ]
-    texts = [
-        _titled(path, [(m.model.identity.name, m.model.identity.kind, m.state) for m in models])
-        for path, models in checked
-    ]
     return Result(
         [
             {"models": [model.to_json() for model in models], "ok": _all_verified(models)}
             for _, models in checked
         ],
-        "\n\n".join(texts),
+        "\n\n".join(texts.verify_text(path, models) for path, models in checked),
         0 if all(_all_verified(models) for _, models in checked) else 1,
     )
 
@@ -136,14 +123,13 @@ def scan(arguments: argparse.Namespace, workspace: Workspace) -> Result:
             }
         )
         rows.append((model.name, model.kind, size_text(model.size), sha256 or "not hashed"))
-    return Result(values, table(rows) if rows else "No model files.")
+    return Result(values, table(rows) if rows else texts.no_models(workspace.folders))
 
 
 def identify(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     """Tells what files are."""
     values = [identify_file(path, workspace) for path in arguments.files]
-    texts = [table([(key, _fact_text(fact)) for key, fact in value.items()]) for value in values]
-    return Result(values, "\n\n".join(texts))
+    return Result(values, "\n\n".join(texts.identify_text(value) for value in values))
 
 
 def get(arguments: argparse.Namespace, workspace: Workspace) -> Result:
@@ -239,74 +225,5 @@ def _resolve(text: str, kind: str | None, workspace: Workspace) -> ModelIdentity
     return model
 
 
-def _write_lock(
-    path: Path, document: WorkflowDocument, made: Lock, arguments: argparse.Namespace
-) -> list[str]:
-    written = []
-    if arguments.write:
-        target = path.with_name(f"{path.stem}.lock.json")
-        target.write_text(json.dumps(made.to_json(), indent=2) + "\n", encoding="utf-8")
-        written.append(f"Wrote {target}.")
-    if arguments.embed:
-        written.append(f"Wrote {_write_portable(path, export(document, made))}.")
-    return written
-
-
-def _write_portable(path: Path, portable: PortableWorkflow) -> Path:
-    document = portable.document
-    if document.image is not None:
-        target = path.with_name(f"{path.stem}.portable.png")
-        target.write_bytes(document.image)
-        return target
-    target = path.with_name(f"{path.stem}.portable.json")
-    _write_graph(target, document)
-    if document.ui is None:  # an API graph has no place for the lock
-        beside = path.with_name(f"{path.stem}.portable.lock.json")
-        beside.write_text(json.dumps(portable.lock.to_json(), indent=2) + "\n", encoding="utf-8")
-    return target
-
-
-def _write_graph(target: Path, document: WorkflowDocument) -> None:
-    graph = document.ui if document.ui is not None else document.api
-    target.write_text(json.dumps(graph, indent=2) + "\n", encoding="utf-8")
-
-
 def _all_verified(models: list[VerifiedModel]) -> bool:
     return all(model.state in ("verified", "renamed") for model in models)
-
-
-def _plan_text(path: Path, made: Plan) -> str:
-    rows = []
-    for planned in made.models:
-        facts = planned.to_json()
-        note = planned.reason
-        if planned.state == "renamed":
-            note = f"here as {facts['local']}"
-        elif planned.state == "missing" and not note:
-            note = f"from {facts['source']}"
-        rows.append(
-            (planned.state, facts["name"], facts["directory"], size_text(facts["bytes"]), note)
-        )
-    total = f"To fetch: {size_text(made.bytes_to_fetch)}; free: {size_text(made.bytes_free)}."
-    return _titled(path, rows, [total])
-
-
-def _imported_text(path: Path, made: Imported) -> str:
-    lines = [
-        f"Fetched {entry.name} ({size_text(entry.bytes)}), verified." for entry in made.installed
-    ]
-    lines += [plain(f"Node {r.node}: {r.input} is {r.new} here.") for r in made.rewrites]
-    return "\n".join([_plan_text(path, made.plan), *lines])
-
-
-def _titled(path: Path, rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
-    body = table(rows) if rows else "It names no models."
-    return "\n".join([f"{path}:", body, *notes])
-
-
-def _fact_text(fact: Any) -> str:
-    if isinstance(fact, dict):
-        return ", ".join(f"{key} {value}" for key, value in fact.items())
-    if isinstance(fact, list | tuple):
-        return ", ".join(map(str, fact)) or "-"
-    return "-" if fact is None else str(fact)

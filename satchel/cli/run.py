@@ -7,7 +7,6 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from ..catalog import Catalog
@@ -21,7 +20,6 @@ from ..errors import (
 from ..folders import open_folders
 from ..settings import Settings
 from ..workspace import Workspace
-from .arguments import parser
 from .commands import COMMANDS, Result
 from .terminal import ProgressBar, plain
 
@@ -29,9 +27,8 @@ BAD_INPUT = (InvalidInputError, FileFormatError, WorkflowError, ModelNotFoundErr
 """Errors of what was handed in; all others mean that something is missing or differs."""
 
 
-def run(argv: Sequence[str] | None = None) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Runs one command; prints its result to stdout and everything else to stderr."""
-    arguments = parser().parse_args(argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names know no code page
@@ -61,7 +58,8 @@ def _workspace(arguments: argparse.Namespace, bar: ProgressBar) -> Workspace:
         if arguments.command not in ("identify",):
             raise InvalidInputError(
                 "It is not clear where the models live.",
-                hint="Say it with --models DIR (a models folder or a ComfyUI folder).",
+                hint="Say it with --models DIR or SATCHEL_MODELS: a models folder, a ComfyUI folder"
+                " or an extra_model_paths.yaml.",
             )
         location = Path.cwd()
     folders = open_folders(location)

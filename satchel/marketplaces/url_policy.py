@@ -110,6 +110,7 @@ _FAKE_IP = ipaddress.ip_network("198.18.0.0/15")
 
 def _private_address(host: str, address: str) -> ForbiddenUrlError:
     error = _forbidden(f"a host that leads to the address {address}", host)
+    error.hint = "Only the operator of this machine can allow it, with SATCHEL_TRUSTED_ORIGINS."
     if ":" not in address and ipaddress.ip_address(address) in _FAKE_IP:
         error.hint = (
             f"A proxy with fake-IP DNS answers for {host}. Exclude the host there, or set"
@@ -121,6 +122,6 @@ def _private_address(host: str, address: str) -> ForbiddenUrlError:
 def _forbidden(what: str, host: str) -> ForbiddenUrlError:
     return ForbiddenUrlError(
         f"Refused to open {what}" + (f": {host}." if host else "."),
-        hint="Only the operator of this machine can allow more, with SATCHEL_TRUSTED_ORIGINS.",
+        hint="Satchel fetches from Civitai and its storage only; get the file by hand.",
         host=host,
     )

@@ -71,6 +71,11 @@ def read_lock(path: Path) -> Lock:
 
 
 def _content(path: Path) -> bytes:
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise WorkflowFormatError(
+            f"{path} {what}.", hint="Give the path of a workflow file.", name=path.name
+        )
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise _no_workflow(path.name, "it is far too large")

@@ -145,7 +145,8 @@ def _find_here(model: LockedModel, library: Library) -> PlannedModel | None:
     if identity.sha256 is None:
         if local is None:
             return None
-        return PlannedModel(model, "present", local, "Only its name is known, not its bytes.")
+        reason = "It is here by name; the workflow does not say which bytes it needs."
+        return PlannedModel(model, "present", local, reason)
     if local is not None and _same_bytes(local, identity, library):
         return PlannedModel(model, "present", local)
     elsewhere = library.find_by_digest(identity.kind, identity.sha256, identity.size)
@@ -212,7 +213,9 @@ def _checked(model: LockedModel, workspace: Workspace, resolver: Resolver) -> Pl
         return PlannedModel(model, "refused" if refusal else "missing", reason=reason)
     if refusal:
         return PlannedModel(model, "refused", reason=refusal)
-    return PlannedModel(model, "missing", target=target)
+    taken = workspace.folders.find(identity.kind, identity.name) is not None
+    reason = "A file of that name is here, with other bytes; it will be kept." if taken else ""
+    return PlannedModel(model, "missing", target=target, reason=reason)
 
 
 def _with_allowed_sources(

@@ -222,7 +222,7 @@ def test_the_module_runs_as_a_program(graph: Path, author: Path):
 
     assert (fine.returncode, json.loads(fine.stdout)[0]["ok"], fine.stderr) == (0, True, "")
     assert (bad.returncode, bad.stdout) == (2, "")
-    assert bad.stderr.startswith("satchel: absent.json holds no ComfyUI workflow")
+    assert "absent.json does not exist." in bad.stderr
 
 
 def test_a_reader_that_stops_early_is_no_failure(author: Path, tmp_path: Path):
@@ -944,3 +944,25 @@ def _read_screen(screen: int) -> bytes:
         return os.read(screen, 4096)
     except OSError:  # the other side is closed
         return b""
+
+
+def test_a_python_without_a_dependency_is_told_which_python_to_use(tmp_path: Path):
+    # A finder that has never heard of filelock stands for a Python that has none.
+    script = (
+        "import sys\n"
+        "class Without:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'filelock':\n"
+        "            raise ModuleNotFoundError('No module named filelock', name='filelock')\n"
+        "sys.meta_path.insert(0, Without())\n"
+        "from satchel.cli import main\n"
+        "sys.exit(main(['scan']))\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+
+    assert done.returncode == 2
+    assert "this Python has no filelock" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from support.coroutines import run_async
 
 from satchel.folders import KINDS
 from satchel.workflow.loaders import CORE_LOADERS
@@ -25,7 +25,7 @@ def core_nodes(pack: ModuleType) -> dict[str, Any]:
     """Every node class that comes with ComfyUI, API nodes excepted: they load no models."""
     import nodes
 
-    failed = asyncio.run(nodes.init_builtin_extra_nodes())
+    failed = run_async(nodes.init_builtin_extra_nodes())
     assert failed == ["nodes_replacements.py"]  # it has no nodes, and wants a running server
     return dict(nodes.NODE_CLASS_MAPPINGS)
 

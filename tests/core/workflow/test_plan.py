@@ -175,7 +175,7 @@ def test_a_model_whose_bytes_nobody_pinned_is_present_by_its_name(recipient: Wor
 
     assert (model["state"], model["reason"]) == (
         "present",
-        "Only its name is known, not its bytes.",
+        "It is here by name; the workflow does not say which bytes it needs.",
     )
     assert not is_known(recipient, path)
 
@@ -566,3 +566,14 @@ def test_a_locked_model_in_a_text_that_is_not_understood_stays_planned(recipient
     plan = plan_document(read_json(graph, "prompt").with_lock(lock), recipient, quick=True)
 
     assert [entry.model.identity.name for entry in plan.models] == ["ink.safetensors"]
+
+
+def test_a_file_of_that_name_with_other_bytes_is_mentioned(
+    recipient: Workspace, published: Published, ink: Path
+):
+    put(recipient, "ink.safetensors", b"something else")
+
+    model = planned(wanting(ink, source(published)), recipient)
+
+    assert (model["state"], model["fetch"]) == ("missing", True)
+    assert "with other bytes" in model["reason"]
