@@ -60,10 +60,10 @@ export async function openExportDialog({ satchel, graph, fileName }) {
  */
 function showResult(modal, fileName, result) {
   const resolved = result.lock.models.length - result.unresolved.length
-  modal.say(
-    `Saved as ${fileName}. It carries the identity of ${plural(resolved, 'model')}, ` +
-      'so that others can get the very same files.',
-  )
+  const carried = result.lock.models.length
+    ? `It carries the identity of ${plural(resolved, 'model')}, so that others can get the very same files.`
+    : 'This workflow names no models.'
+  modal.say(`Saved as ${fileName}. ${carried}`)
   const unresolved = result.unresolved.map((model) =>
     item(`${model.name}: `, model.reason || 'it is not known where to get it.'),
   )

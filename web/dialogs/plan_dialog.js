@@ -187,7 +187,8 @@ class PlanDialog {
 
   /** @param {boolean} final */
   #showTable(final) {
-    if (this.plan) this.modal.body.replaceChildren(planTable(this.plan, final))
+    const models = this.plan?.models.length ?? 0
+    this.modal.body.replaceChildren(...(this.plan && models ? [planTable(this.plan, final)] : []))
   }
 
   #totals() {
