@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .hooks import HOOK_NODES
 from .lora import LORA_NODES
+from .prompt import PROMPT_NODES
+from .stack_report import REPORT_NODES
+from .triggers import TRIGGER_NODES
 
 
 class SatchelExtension(ComfyExtension):
@@ -14,4 +18,4 @@ class SatchelExtension(ComfyExtension):
         register_routes()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return LORA_NODES
+        return [*LORA_NODES, *PROMPT_NODES, *TRIGGER_NODES, *HOOK_NODES, *REPORT_NODES]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import comfy.hooks
 import comfy.lora
 import comfy.lora_convert
+import comfy.model_patcher
 import comfy.utils
 import comfy.weight_adapter
 import comfyui_version
@@ -17,10 +20,18 @@ import folder_paths
 import torch
 from server import PromptServer
 
-from ..satchel.errors import LoraFileError
+from ..satchel.errors import LoraFileError, SafetensorsHeaderError
 from ..satchel.folders import KINDS, LEGACY_KINDS, ModelFolders
-from ..satchel.tensors.fuse import LowRank, Wave
-from ..satchel.tensors.patches import Patch, Shape, Target
+from ..satchel.lora.module_names import modules_of
+from ..satchel.lora.renames import find_targets
+from ..satchel.lora.renames.file_modules import EMBEDDING_PREFIX, FileModule, read_modules
+from ..satchel.lora.renames.key_map import MODEL_PREFIX, KeyMap, key_of
+from ..satchel.lora.renames.wan22 import pick_half
+from ..satchel.safetensors_header import read_header
+from ..satchel.tensors.adapters import OWN_ADAPTERS, Dora
+from ..satchel.tensors.assemble import Built, assemble, first_not_finite
+from ..satchel.tensors.fuse import LowRank, ScaledPatch, Wave
+from ..satchel.tensors.patches import DORA_PLACES, Patch, Shape, Target
 from ..satchel.tensors.plan import LoadedLora
 
 
@@ -77,6 +88,7 @@ def node_progress(total: int) -> Callable[[], None]:
 
 # --- LoRA patching ----------------------------------------------------------------------------
 
+SAFETENSORS_SUFFIXES = frozenset({".safetensors", ".sft"})
 APPLIED = "satchel_lora_stack"
 """Attachment of a patcher: ids of the stack entries that its patches come from."""
 
@@ -86,15 +98,28 @@ def lora_names() -> list[str]:
     return [name.replace("\\", "/") for name in folder_paths.get_filename_list("loras")]
 
 
-def lora_key_map(model: Any, clip: Any) -> dict[str, Target]:
-    """The host's names of LoRA modules -> targets, for what is connected; later ones win."""
+def lora_key_map(model: Any, clip: Any) -> KeyMap:
+    """The host's names of LoRA modules -> targets, for what is connected."""
     # The host's functions have a mutable default argument: maps of other models would leak in.
-    key_map: dict[str, Target] = {}
+    names: dict[str, Target] = {}
     if model is not None:
-        key_map = comfy.lora.model_lora_keys_unet(model.model, key_map)
+        names = comfy.lora.model_lora_keys_unet(model.model, names)
     if clip is not None:
-        key_map = comfy.lora.model_lora_keys_clip(clip.cond_stage_model, key_map)
-    return key_map
+        names = comfy.lora.model_lora_keys_clip(clip.cond_stage_model, names)
+
+    @cache
+    def shapes() -> dict[str, Shape | None]:
+        found = {} if model is None else weight_shapes(model, MODEL_PREFIX)
+        return found if clip is None else found | weight_shapes(clip.patcher)
+
+    return KeyMap(names, lambda key: shapes().get(key), _model_file(model))
+
+
+def _model_file(model: Any) -> str:
+    """Name of the file that a model was loaded from; "" where its loader did not say."""
+    _, arguments, *_ = getattr(model, "cached_patcher_init", None) or (None, ())
+    first = arguments[0] if arguments else ""
+    return Path(first).name if isinstance(first, str) else ""
 
 
 def weight_shapes(patcher: Any, prefix: str = "") -> dict[str, Shape | None]:
@@ -118,54 +143,83 @@ def weight_shapes(patcher: Any, prefix: str = "") -> dict[str, Shape | None]:
     return shapes
 
 
-class _Consulted(dict[str, torch.Tensor]):
-    """A LoRA's tensors that remembers which ones the host's loader took."""
-
-    def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
-        super().__init__(tensors)
-        self.taken: set[str] = set()
-
-    def __getitem__(self, name: str) -> torch.Tensor:
-        tensor = super().__getitem__(name)
-        self.taken.add(name)
-        return tensor
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return self[name] if name in self else default  # noqa: SIM401 (it would recurse)
-
-
-def load_lora(path: Path, key_map: dict[str, Target]) -> tuple[LoadedLora, dict[str, str]]:
-    """Reads a LoRA file with the host's own loader and matches it with a key map.
+def load_lora(path: Path, key_map: KeyMap) -> tuple[LoadedLora, dict[str, str]]:
+    """Reads a LoRA file and matches it with what is connected.
 
     Returns the matched LoRA and the file's metadata.
 
     Raises:
         LoraFileError: the file is no model file, or its tensors contradict each other.
+        LoraMismatchError: it holds several LoRAs, and nothing says which one is meant.
     """
+    raw, metadata = _read_tensors(path)
+    broken = first_not_finite(raw)
+    if broken is not None:
+        raise LoraFileError(
+            f"{broken} holds numbers that are not finite (NaN or infinite).",
+            hint="The training broke down or the file is damaged.", key=broken, name=path.name,
+        )  # fmt: skip
+    # The host's converters only rename; the report speaks of the names in the file.
+    names = {id(tensor): name for name, tensor in raw.items()}
+    tensors = comfy.lora_convert.convert_lora(raw)
+    origins = {name: name if name in raw else names.get(id(tensor))
+               for name, tensor in tensors.items()}  # fmt: skip
+    modules = read_modules({name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    modules, other_half, notes = pick_half(modules, key_map.model_file)
+    targets = find_targets(modules, key_map)
+    assembled = assemble(modules, targets, tensors, metadata, key_map)
+    found = comfy.lora.load_lora(assembled.tensors, assembled.targets, log_missing=False)
+    patches = {target: _patch(target, value) for target, value in found.items()}
+    for built in assembled.built:
+        if built.target in patches:
+            key = key_of(built.target)
+            raise LoraFileError(f"{key} is changed under two names.", key=key, name=path.name)
+        patches[built.target] = _own_patch(built)
+
+    def spelled(modules: list[FileModule]) -> set[str]:
+        named = {origins[tensor] for module in modules for tensor in module.tensors.values()}
+        return {name for name in named if name is not None}
+
+    embeddings = {name for name in raw if name.startswith(EMBEDDING_PREFIX)}
+    used = [module for module in modules if module.name in targets]
+    lora = LoadedLora(
+        frozenset(raw) - embeddings - spelled(other_half),
+        frozenset(spelled(used)),
+        {name: targets[module.name] for module in used for name in modules_of(spelled([module]))},
+        patches,
+        (*notes, *assembled.notes, *_embedding_note(embeddings)),
+    )
+    return lora, metadata
+
+
+def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """All tensors of a file, and its metadata."""
+    reason = ""
     try:
+        if path.suffix.lower() in SAFETENSORS_SUFFIXES:
+            if _is_pickle(path):
+                raise LoraFileError("it is a pickle, although its name says safetensors")
+            read_header(path)  # it explains what is wrong, which the host's loader does not
         raw, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
-        tensors = _Consulted(comfy.lora_convert.convert_lora(_only_tensors(raw)))
+        return _only_tensors(raw), dict(metadata or {})
     except MemoryError:
         raise
+    except SafetensorsHeaderError as error:
+        reason, cause = str(error.details["reason"]), error
     except Exception as error:  # whatever torch, pickle and safetensors raise for a broken file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise LoraFileError(f"the file cannot be read: {reason}", name=path.name) from error
-    for name, tensor in tensors.items():
-        if name.endswith(".alpha") and tensor.numel() != 1:
-            raise LoraFileError(
-                f"{name} holds {tensor.numel()} numbers instead of one.", key=name, name=path.name
-            )
-    try:
-        found = comfy.lora.load_lora(tensors, key_map, log_missing=False)
-    except KeyError as error:
-        key = error.args[0]
-        raise LoraFileError(
-            f"{key} is missing, its other half is there.",
-            hint="The file is damaged or incomplete; get it again.", key=key, name=path.name,
-        ) from error  # fmt: skip
-    patches = {target: _patch(target, value) for target, value in found.items()}
-    names = frozenset(tensors)
-    return LoadedLora(names, frozenset(tensors.taken), key_map, patches), dict(metadata or {})
+        cause = error
+    raise LoraFileError(
+        f"the file cannot be read: {reason.rstrip('.')}.",
+        hint="Download it again, or check where it came from.", name=path.name,
+    ) from cause  # fmt: skip
+
+
+def _is_pickle(path: Path) -> bool:
+    """Whether a file starts as torch.save writes it: a ZIP, or before 2020 a bare pickle."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    return start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05")
 
 
 def _only_tensors(raw: dict[str, Any]) -> dict[str, torch.Tensor]:
@@ -179,11 +233,43 @@ def _only_tensors(raw: dict[str, Any]) -> dict[str, torch.Tensor]:
     return tensors
 
 
+def _embedding_note(embeddings: set[str]) -> list[str]:
+    """OneTrainer's embeddings belong into the embeddings folder; a model cannot take them."""
+    names = sorted({name.removeprefix(EMBEDDING_PREFIX).partition(".")[0] for name in embeddings})
+    return [f"embeddings in the file, not applied: {', '.join(names)}"] if names else []
+
+
 def _patch(target: Target, value: Any) -> Patch:
-    if isinstance(value, comfy.weight_adapter.WeightAdapterBase):
-        return Patch(target, value.name, tuple(value.weights), value)
-    algorithm, weights = value
-    return Patch(target, algorithm, tuple(weights), value)
+    if not isinstance(value, comfy.weight_adapter.WeightAdapterBase):
+        algorithm, weights = value
+        return Patch(target, algorithm, tuple(weights), value)
+    weights = tuple(value.weights)
+    place = DORA_PLACES[value.name]
+    if weights[place] is not None:
+        inner = (*weights[:place], None, *weights[place + 1 :])
+        return Patch(target, value.name, weights, _own_adapter(
+            "dora", (value.name, inner, weights[place])
+        ))  # fmt: skip
+    return Patch(target, value.name, weights, value)
+
+
+def _own_patch(built: Built) -> Patch:
+    if built.algorithm == "diff":
+        return Patch(built.target, "diff", built.weights, ("diff", built.weights))
+    adapter = _own_adapter(built.algorithm, built.weights)
+    return Patch(built.target, built.algorithm, built.weights, adapter)
+
+
+def _own_adapter(name: str, weights: tuple[Any, ...]) -> Any:
+    return _OWN_CLASSES[name](set(), weights)
+
+
+_OWN_CLASSES: dict[str, type] = {
+    own.name: type(own.__name__, (own, comfy.weight_adapter.WeightAdapterBase), {})
+    for own in OWN_ADAPTERS
+}
+"""Satchel's adapters as the host knows adapters."""
+Dora.inner_adapters = {adapter.name: adapter for adapter in comfy.weight_adapter.adapters}
 
 
 def applied_entries(patcher: Any) -> frozenset[str]:
@@ -210,3 +296,88 @@ def _adapter(value: Patch | LowRank) -> Any:
     alpha = value.scale * value.down.shape[0]  # the host divides by the rank
     weights = (value.up, value.down, alpha, None, None, None)
     return comfy.weight_adapter.LoRAAdapter(set(), weights)
+
+
+# --- hooks, and pictures ------------------------------------------------------------------------
+
+HookPlan = Callable[[Any, str], list[Wave]]
+"""(patcher, "model" or "clip") -> the patches that a hook adds to it."""
+
+
+class StackHook(comfy.hooks.WeightHook):
+    """A weight hook that plans its patches on the model which registers it.
+
+    The core's own hook matches a file with the model at that moment, but gives every weight the
+    same strength.
+    """
+
+    def __init__(self, plan: HookPlan | None = None) -> None:
+        super().__init__()
+        self.plan = plan
+        """None only while the host clones the hook, which fills in what it made empty."""
+
+    def add_hook_patches(
+        self, model: Any, model_options: Any, target_dict: dict[str, Any], registered: Any
+    ) -> bool:
+        if not self.should_register(model, model_options, target_dict, registered):
+            return False
+        is_clip = target_dict.get("target") == comfy.hooks.EnumWeightTarget.Clip
+        model.add_hook_patches(self, {})  # so that the model knows it even if it changes nothing
+        for wave in self.plan(model, "clip" if is_clip else "model"):
+            patches = {target: _adapter(value) for target, value in wave.patches.items()}
+            model.add_hook_patches(self, patches, wave.strength)
+        registered.add(self)
+        return True
+
+    def clone(self) -> StackHook:
+        clone = super().clone()
+        clone.plan = self.plan
+        return clone
+
+
+def stack_hooks(plan: HookPlan, strengths: list[tuple[float, float]], previous: Any) -> Any:
+    """A group with one hook behind those of `previous`, which may be None.
+
+    Args:
+        strengths: (from this part of sampling on, 0 to 1; the hook's strength); empty for 1.
+    """
+    group = comfy.hooks.HookGroup()
+    group.add(StackHook(plan))
+    keyframes = comfy.hooks.HookKeyframeGroup()
+    for start, strength in strengths:
+        # Without guaranteed steps a keyframe counts only within its part.
+        keyframes.add(comfy.hooks.HookKeyframe(strength, start, guarantee_steps=0))
+    group.set_keyframes_on_hooks(keyframes)
+    return group if previous is None else previous.clone_and_combine(group)
+
+
+class TextEncoder:
+    """As much of a CLIP as can be seen from the patcher that hooks get."""
+
+    def __init__(self, patcher: Any) -> None:
+        self.patcher = patcher
+        self.cond_stage_model = patcher.model
+
+
+def dense_change(patcher: Any, item: ScaledPatch) -> torch.Tensor:
+    """What one patch adds to its whole weight without other patches, as [out, in * kernel]."""
+    key = item.patch.key
+    weight, _, convert = comfy.model_patcher.get_key_weight(patcher.model, key)
+    backup = patcher.backup.get(key)
+    weight = (weight if backup is None else backup.weight).to("cpu", torch.float32, copy=True)
+    if convert is not None:
+        weight = convert(weight, inplace=True)
+    if item.patch.is_additive:
+        weight.zero_()  # it does not matter, and the difference is exact
+    before = weight.clone()
+    target = item.patch.target
+    offset, function = (None, None) if isinstance(target, str) else (*target[1:], None)[:2]
+    patch = (item.strength, item.patch.value, 1.0, offset, function)
+    after = comfy.lora.calculate_weight([patch], weight, key)
+    return (after - before).reshape(before.shape[0], -1)
+
+
+def image_of(width: int, height: int, rgb: bytes) -> torch.Tensor:
+    """A picture as the host's IMAGE: [1, height, width, 3], 0 to 1."""
+    pixels = torch.frombuffer(bytearray(rgb), dtype=torch.uint8)
+    return pixels.reshape(1, height, width, 3).float() / 255

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from comfy_api.latest import io
 
-from ..satchel.errors import ModelNotFoundError, SatchelError
-from ..satchel.folders import LocalModel, ModelFolders
-from ..satchel.lora.block_layouts import MODEL_PREFIX
 from ..satchel.lora.report import EntryReport, format_report
 from ..satchel.lora.rows import LoraRow, parse_rows
 from ..satchel.lora.stack import StackEntry, entries_of_rows, read_stack
-from ..satchel.lora.weights import parse_block_weights
 from ..satchel.tensors.fuse import ScaledPatch, plan_waves
-from ..satchel.tensors.plan import (
-    EntryStrengths,
-    Side,
-    StackTargets,
-    entry_report,
-    plan_entry,
-    side_of,
-)  # fmt: skip
+from ..satchel.tensors.plan import Side, entry_report, side_of
 from . import host
+from .planning import (
+    LoraStackType,
+    PlannedEntry,
+    StackPlanner,
+    file_stamps,
+    find_lora,
+    sides_with,
+    told_to_user,
+    with_presets_written_out,
+)
 
-LoraStackType = io.Custom("LORA_STACK")
 SOCKETS = ("model", "clip", "lora_stack")
 
 
@@ -81,35 +76,32 @@ class SatchelLoraStack(io.ComfyNode):
         """
         unknown = {name for name, value in inputs.items() if value is None}
         folders = host.model_folders()
-        with _told_to_user():
-            for entry in entries_of_rows(_rows(inputs, unknown)):
-                with entry.named():
-                    parse_block_weights(entry.blocks)
+        with told_to_user():
+            for entry in with_presets_written_out(entries_of_rows(_rows(inputs, unknown))):
                 if entry.name:
-                    _find(entry, folders)
+                    find_lora(entry, folders)
         return True
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> Any:
-        """Size and time of each file, so that a replaced one is read again."""
+        """Size and time of each file and preset file, so that a changed one is read again."""
         unknown = {name for name, value in inputs.items() if value is None}
-        folders = host.model_folders()
-        files = [folders.find("loras", row.name) for row in _rows(inputs, unknown) if row.on]
-        return [file and (str(file.path), file.size, file.mtime_ns) for file in files]
+        return file_stamps(entries_of_rows(_rows(inputs, unknown)))
 
     @classmethod
     def execute(
         cls, model: Any = None, clip: Any = None, lora_stack: Any = None, **inputs: Any
     ) -> io.NodeOutput:
         folders = host.model_folders()
-        with _told_to_user():
+        with told_to_user():
             rows = _rows(inputs)
-            entries = [*read_stack(lora_stack), *entries_of_rows(rows)]
-            paths = [_find(entry, folders).path for entry in entries]
+            own = with_presets_written_out(entries_of_rows(rows))
+            entries = [*read_stack(lora_stack), *own]
+            paths = [find_lora(entry, folders).path for entry in entries]
             model, clip, reports = apply_stack(model, clip, entries, paths)
         stack = [entry.to_tuple() for entry in entries]
         off = [f"Row {row.number}: {row.name or 'no LoRA'}, off" for row in rows if not row.on]
-        return io.NodeOutput(model, clip, stack, format_report(reports, off, _notes(entries)))
+        return io.NodeOutput(model, clip, stack, format_report(reports, off, stack_notes(entries)))
 
 
 def apply_stack(
@@ -125,32 +117,19 @@ def apply_stack(
     """
     if model is None and clip is None:
         return None, None, [_passed_on(entry) for entry in entries]
-    patcher = None if clip is None else clip.patcher
-    targets = StackTargets(
-        None if model is None else host.weight_shapes(model, MODEL_PREFIX),
-        None if patcher is None else host.weight_shapes(patcher),
-    )
-    key_map = host.lora_key_map(model, clip)
-    scaled: list[ScaledPatch] = []
-    reports: list[EntryReport] = []
-    metadata: dict[str, str] = {}
+    planner = StackPlanner(model, clip)
+    planned: list[PlannedEntry] = []
     step = host.node_progress(len(entries))
     for entry, path in zip(entries, paths, strict=True):
         step()
-        with entry.named():
-            strengths = targets.strengths(entry, _sides_with(entry, model, patcher))
-            if not targets.acts(strengths):
-                reports.append(_idle_report(entry, strengths))
-                continue
-            lora, file_metadata = host.load_lora(path, key_map)
-            patches, report = plan_entry(entry, lora, strengths, targets)
-        scaled += patches
-        reports.append(report)
-        metadata = file_metadata or metadata
+        in_place = sides_with(entry, model, None if clip is None else clip.patcher)
+        planned.append(planner.plan(entry, path, in_place))
+    scaled = [patch for item in planned for patch in item.scaled]
+    metadata = next((item.metadata for item in reversed(planned) if item.metadata), {})
     ids = frozenset(entry.entry_id for entry in entries if entry.entry_id)
     model = _patched(model, "model", scaled, ids, metadata)
     clip = _patched(clip, "clip", scaled, ids, metadata)
-    return model, clip, reports
+    return model, clip, [item.report for item in planned]
 
 
 def _patched(
@@ -166,18 +145,6 @@ def _patched(
     return clone
 
 
-def _sides_with(entry: StackEntry, model: Any, patcher: Any) -> frozenset[Side]:
-    """Sides that come from a stack which has applied this very entry already.
-
-    Someone who connects both MODEL and LORA_STACK of one stack to the next wants each LoRA once.
-    """
-    sides: tuple[tuple[Side, Any], ...] = (("model", model), ("clip", patcher))
-    return frozenset(
-        side for side, patcher in sides
-        if patcher is not None and entry.entry_id in host.applied_entries(patcher)
-    )  # fmt: skip
-
-
 def _passed_on(entry: StackEntry) -> EntryReport:
     with entry.named():
         report = entry_report(entry)
@@ -185,17 +152,8 @@ def _passed_on(entry: StackEntry) -> EntryReport:
     return report
 
 
-def _idle_report(entry: StackEntry, strengths: EntryStrengths) -> EntryReport:
-    report = entry_report(entry)
-    report.notes.append(
-        "not applied again: the stack before has applied it already"
-        if strengths.in_place
-        else "not read: its strength is 0 on everything that is connected"
-    )
-    return report
-
-
-def _notes(entries: list[StackEntry]) -> list[str]:
+def stack_notes(entries: list[StackEntry]) -> list[str]:
+    """What a report says about the stack as a whole."""
     if any(entry.blocks for entry in entries):
         return [
             "LORA_STACK: block weights travel inside the names; only Satchel's nodes read them, "
@@ -207,37 +165,6 @@ def _notes(entries: list[StackEntry]) -> list[str]:
 def _rows(inputs: dict[str, Any], unknown: set[str] | None = None) -> list[LoraRow]:
     cells = {name: value for name, value in inputs.items() if name not in SOCKETS}
     return parse_rows(cells, unknown=unknown or set())
-
-
-def _find(entry: StackEntry, folders: ModelFolders) -> LocalModel:
-    """The entry's file, or an error that says what else the user may have meant."""
-    found = folders.find("loras", entry.name)
-    if found is not None:
-        return found
-    names = host.lora_names()
-    by_base = {name.rpartition("/")[2]: name for name in names}
-    close = difflib.get_close_matches(entry.name, names, 3) or [
-        by_base[base]
-        for base in difflib.get_close_matches(entry.name.rpartition("/")[2], by_base, 3)
-    ]
-    raise ModelNotFoundError(
-        f"{entry.label}: {entry.name!r} is in none of the loras folders.",
-        hint=f"Close to it: {', '.join(close)}." if close
-        else "Run Check models, or `satchel plan` on the workflow, to see where to get it.",
-        name=entry.name,
-        directory="loras",
-    )  # fmt: skip
-
-
-@contextmanager
-def _told_to_user() -> Iterator[None]:
-    """The host shows an error's text and nothing else, so the hint joins it."""
-    try:
-        yield
-    except SatchelError as error:
-        if not error.hint:
-            raise
-        raise type(error)(f"{error} {error.hint}", **error.details) from error
 
 
 LORA_NODES: list[type[io.ComfyNode]] = [SatchelLoraStack]

@@ -36,8 +36,6 @@ class EntryReport:
     """Modules that the model does not have."""
     conflicts: list[str] = field(default_factory=list)
     """Modules whose shapes do not fit the model's."""
-    duplicates: list[str] = field(default_factory=list)
-    """Modules that name a target which a later name in the same file takes."""
     blocks: str = ""
     """The block weights in canonical form."""
     notes: list[str] = field(default_factory=list)
@@ -68,7 +66,6 @@ class EntryReport:
         names = (
             (self.unmatched, "not in the model"),
             (self.conflicts, "with a shape that does not fit"),
-            (self.duplicates, "shadowed by another name of the same target"),
         )
         lines += [f"  {len(list_)} {what}: {summarize(list_)}" for list_, what in names if list_]
         return lines + [f"  {note}" for note in self.notes]

@@ -6,8 +6,12 @@
     loha   w1_a, w1_b, alpha, w2_a, w2_b, t1, t2, dora_scale
     lokr   w1, w2, alpha, w1_a, w1_b, w2_a, w2_b, t2, dora_scale
     glora  a1, a2, b1, b2, alpha, dora_scale
-    oft    blocks, rescale, alpha, dora_scale        boft   the same
     diff   delta                                     set    value
+
+or that Satchel's own adapter holds (`adapters/`):
+
+    oft    (blocks of each part), rescale, alpha     boft   blocks, rescale, alpha
+    ia3    scale, on_input                           oft_input   vectors
 """
 
 from __future__ import annotations
@@ -19,9 +23,15 @@ from typing import Any
 
 import torch
 
+from .adapters.rotations import block_size
+
 Shape = tuple[int, ...]
 Target = Any
 """A key of the host's state dict, or `(key, (dim, start, length))`, or with a function third."""
+
+
+DORA_PLACES = {"lora": 4, "loha": 7, "lokr": 8, "glora": 5}
+"""Where the host's tuples hold the DoRA magnitude."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,7 @@ class Patch:
         check = _CHECKS.get(self.algorithm)
         try:
             return check is None or check(self.weights, self.shape_after(shape))
-        except (IndexError, AttributeError):
+        except (IndexError, AttributeError, ValueError):
             return False  # a tensor with too few dimensions, or one that is not there
 
 
@@ -85,6 +95,13 @@ def slice_shape(target: Target, shape: Shape) -> Shape:
         return shape
     dim, _, length = target[1]
     return (*shape[:dim], length, *shape[dim + 1 :])
+
+
+def bias_target(target: Target) -> Target:
+    """The bias beside a weight: all of it, or the part that belongs to the rows of a slice."""
+    if isinstance(target, str):
+        return f"{target.removesuffix('.weight')}.bias"
+    return (f"{target[0].removesuffix('.weight')}.bias", *target[1:])
 
 
 def _fits_lora(weights: tuple[Any, ...], shape: Shape) -> bool:
@@ -135,8 +152,31 @@ def _fits_glora(weights: tuple[Any, ...], shape: Shape) -> bool:
     return new or old
 
 
-def _fits_rotation(weights: tuple[Any, ...], shape: Shape) -> bool:
-    return bool(math.prod(weights[0].shape[-3:-1]) == shape[0])
+def _fits_oft(weights: tuple[Any, ...], shape: Shape) -> bool:
+    parts, rescale, _ = weights
+    square = all(part.dim() == 3 and part.shape[1] == part.shape[2] for part in parts)
+    rows = sum(math.prod(part.shape[:2]) for part in parts)
+    return square and rows == shape[0] and (rescale is None or rescale.numel() == rows)
+
+
+def _fits_boft(weights: tuple[Any, ...], shape: Shape) -> bool:
+    blocks, rescale, _ = weights
+    rounds, count, size, width = blocks.shape
+    last = 2 ** (rounds - 1) * size  # rows that the last round mixes
+    butterfly = size == width and size % 2 == 0 and count * size == shape[0]
+    fits = butterfly and shape[0] % last == 0
+    return bool(fits and (rescale is None or rescale.numel() == shape[0]))
+
+
+def _fits_oft_input(weights: tuple[Any, ...], shape: Shape) -> bool:
+    blocks, entries = weights[0].shape
+    size, columns = block_size(entries), math.prod(shape[1:])
+    return len(shape) > 1 and size > 1 and columns % size == 0 and blocks in {1, columns // size}
+
+
+def _fits_ia3(weights: tuple[Any, ...], shape: Shape) -> bool:
+    scale, on_input = weights
+    return bool(scale.numel() == shape[1 if on_input else 0])
 
 
 def _fits_exactly(weights: tuple[Any, ...], shape: Shape) -> bool:
@@ -161,8 +201,10 @@ _CHECKS: dict[str, Callable[[tuple[Any, ...], Shape], bool]] = {
     "loha": _fits_loha,
     "lokr": _fits_lokr,
     "glora": _fits_glora,
-    "oft": _fits_rotation,
-    "boft": _fits_rotation,
+    "oft": _fits_oft,
+    "boft": _fits_boft,
+    "oft_input": _fits_oft_input,
+    "ia3": _fits_ia3,
     "diff": _fits_exactly,
     "set": _fits_exactly,
 }

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ..errors import LoraMismatchError
 from ..lora.block_layouts import MODEL_PREFIX, BlockLayout, find_layout
+from ..lora.block_layouts.slices import part_at, parts_of
 from ..lora.module_names import is_encoder_module, modules_of
+from ..lora.renames.key_map import key_of
 from ..lora.report import EntryReport, summarize
 from ..lora.stack import StackEntry
-from ..lora.weights import Slot, format_block_weights, parse_block_weights
+from ..lora.weights import (
+    BlockWeights,
+    Place,
+    Slot,
+    SlotWeights,
+    format_block_weights,
+    parse_block_weights,
+)
 from .fuse import ScaledPatch
-from .patches import Patch, Shape, Target, slice_shape
+from .patches import Patch, Shape, Target, bias_target, slice_shape
 
 Side = Literal["model", "clip"]
 Outcome = Literal["patched", "at_zero", "in_place", "conflict", "absent"]
@@ -28,8 +37,10 @@ class LoadedLora:
     used: frozenset[str]
     """Names of those that the host's loader took."""
     targets: Mapping[str, Target]
-    """Module name -> target, for all names that the models know, in the host's order."""
+    """Module name -> target: what the models have of this file."""
     patches: Mapping[Target, Patch]
+    notes: tuple[str, ...] = ()
+    """What the report should say about the file as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +50,19 @@ class EntryStrengths:
     model: float
     clip: float
     """0 when the side is not connected, or has this entry already."""
-    factors: Mapping[Slot, float]
+    blocks: BlockWeights
+    """With its random values drawn."""
+    weights: SlotWeights
+    """What `blocks` come to here; 1 everywhere while they count the blocks of an unread file."""
     in_place: frozenset[Side] = frozenset()
     """Sides to which a stack before this one has applied the entry."""
 
-    def of(self, side: Side, slot: Slot) -> float:
-        return (self.model if side == "model" else self.clip) * self.factors[slot]
+    def of(self, side: Side, place: Place) -> float:
+        return (self.model if side == "model" else self.clip) * self.weights.of(place)
+
+    def may_act(self, side: Side, slot: Slot) -> bool:
+        """Whether any weight of a slot may change."""
+        return (self.model if side == "model" else self.clip) * self.weights.largest(slot) != 0
 
 
 @dataclass(slots=True)
@@ -74,21 +92,57 @@ class StackTargets:
             BlockWeightSyntaxError: the block weights are malformed, or name a slot that the model
                 does not have.
         """
-        open_prefixes = self.layout.block_prefixes() if self.model is None else frozenset()
-        weights = parse_block_weights(entry.blocks)
+        blocks = parse_block_weights(entry.blocks)
+        blocks = blocks.drawn(self.slots, open_prefixes=self._open_prefixes())
         return EntryStrengths(
             0.0 if self.model is None or "model" in in_place else entry.strength_model,
             0.0 if self.clip is None or "clip" in in_place else entry.strength_clip,
-            weights.factors(self.slots, open_prefixes=open_prefixes),
+            blocks,
+            self._weights(blocks),
             in_place,
         )
+
+    def for_file(self, strengths: EntryStrengths, lora: LoadedLora) -> EntryStrengths:
+        """The same, with weights that count the blocks of the file put on those blocks."""
+        if strengths.blocks.positional is None:
+            return strengths
+        known = [patch.target for patch in lora.patches.values()
+                 if patch.key in self.shapes_beside(patch.key)]  # fmt: skip
+        blocks = strengths.blocks.named([self.place_of(target) for target in known])
+        return replace(strengths, blocks=blocks, weights=self._weights(blocks))
+
+    def place_of(self, target: Target) -> Place:
+        """Slot and name of what a target addresses."""
+        if isinstance(target, str):
+            return self.layout.place_of(target)
+        key, part = target[:2]
+        if part is None:  # the whole weight, with its halves exchanged
+            return self.layout.place_of(key)
+        _, start, length = part
+        shape = self.shapes_beside(key).get(key)
+        size = shape[0] if shape else None
+        return self.layout.place_of(key, part_at(key, start, length, size))
+
+    def _weights(self, blocks: BlockWeights) -> SlotWeights:
+        return blocks.on(
+            self.slots, open_prefixes=self._open_prefixes(), places=self._places()
+        )  # fmt: skip
+
+    def _places(self) -> Iterator[Place]:
+        """Every weight, and every part of a fused one."""
+        for key in (*(self.model or ()), *(self.clip or ())):
+            for part in ("", *parts_of(key)):
+                yield self.layout.place_of(key, part)
+
+    def _open_prefixes(self) -> frozenset[str]:
+        return self.layout.block_prefixes() if self.model is None else frozenset()
 
     def acts(self, strengths: EntryStrengths) -> bool:
         """Whether the entry can change anything; if not, its file need not be read."""
         encoder = set(self.layout.slots(self.clip or ()))
         model = set(self.layout.slots(self.model or ()))
-        return any(strengths.of("model", slot) for slot in model) or any(
-            strengths.of("clip", slot) for slot in encoder
+        return any(strengths.may_act("model", slot) for slot in model) or any(
+            strengths.may_act("clip", slot) for slot in encoder
         )
 
     def shapes_beside(self, key: str) -> dict[str, Shape | None]:
@@ -110,15 +164,17 @@ def plan_entry(
     Raises:
         LoraMismatchError: nothing in the file fits what it should act on.
     """
+    strengths = targets.for_file(strengths, lora)
     scaled: list[ScaledPatch] = []
     outcomes: dict[Target, Outcome] = {}
     for target, patch in lora.patches.items():
         outcomes[target] = outcome = _judge(patch, strengths, targets)
         if outcome == "patched":
-            slot = targets.layout.slot_of(patch.key)
-            scaled.append(ScaledPatch(patch, strengths.of(side_of(patch.key), slot)))
+            place = targets.place_of(patch.target)
+            scaled.append(ScaledPatch(patch, strengths.of(side_of(patch.key), place)))
             _note_reshape(patch, targets)
     report = _account(entry, lora, outcomes, targets)
+    _note_blocks(report, strengths)
     _require_match(report, strengths, targets)
     return scaled, report
 
@@ -126,6 +182,13 @@ def plan_entry(
 def entry_report(entry: StackEntry) -> EntryReport:
     """An empty report of an entry."""
     return EntryReport(entry, blocks=format_block_weights(parse_block_weights(entry.blocks)))
+
+
+def _note_blocks(report: EntryReport, strengths: EntryStrengths) -> None:
+    """Adds what block weights that were drawn, or counted in the file, have come to."""
+    blocks = format_block_weights(strengths.blocks)
+    if blocks != report.blocks:
+        report.notes.append(f"blocks used: {blocks or '*=1'}")
 
 
 def _judge(patch: Patch, strengths: EntryStrengths, targets: StackTargets) -> Outcome:
@@ -137,7 +200,7 @@ def _judge(patch: Patch, strengths: EntryStrengths, targets: StackTargets) -> Ou
         return "conflict"
     if side in strengths.in_place:
         return "in_place"
-    return "patched" if strengths.of(side, targets.layout.slot_of(patch.key)) else "at_zero"
+    return "patched" if strengths.of(side, targets.place_of(patch.target)) else "at_zero"
 
 
 def _note_reshape(patch: Patch, targets: StackTargets) -> None:
@@ -155,6 +218,7 @@ def _account(
     targets: StackTargets,
 ) -> EntryReport:
     report = entry_report(entry)
+    report.notes += lora.notes
     modules = modules_of(lora.tensors)
     matched = modules_of(lora.used) & lora.targets.keys()
     report.modules = len(modules)
@@ -165,24 +229,30 @@ def _account(
             report.model_missing += 1
         else:
             report.unmatched.append(module)
-    # Of several names for one target the host keeps the last one that its map lists.
-    winners = {lora.targets[name]: name for name in lora.targets if name in matched}
     for module in sorted(matched):
-        target = lora.targets[module]
-        if winners[target] != module:
-            report.duplicates.append(module)
-        else:
-            _count(report, module, target, outcomes)
+        _count(report, module, lora.targets[module], outcomes)
+    _note_lost_biases(report, outcomes)
     return report
+
+
+def _note_lost_biases(report: EntryReport, outcomes: Mapping[Target, Outcome]) -> None:
+    """A module counts as patched if its weight is, even where its bias finds no place."""
+    keys = [(key_of(target), outcome) for target, outcome in outcomes.items()]
+    hit = {key for key, outcome in keys if outcome not in {"absent", "conflict"}}
+    lost = [
+        key for key, outcome in keys
+        if outcome in {"absent", "conflict"} and f"{key.removesuffix('.bias')}.weight" in hit
+    ]  # fmt: skip
+    if lost:
+        report.notes.append(f"{len(lost)} biases not in the model: {summarize(lost)}")
 
 
 def _count(
     report: EntryReport, module: str, target: Target, outcomes: Mapping[Target, Outcome]
 ) -> None:
     """Adds a module to the count of the best thing that became of its patches."""
-    key: str = target if isinstance(target, str) else target[0]
-    bias = f"{key.removesuffix('.weight')}.bias"
-    became = {outcomes[hit] for hit in (target, bias) if hit in outcomes}
+    key = key_of(target)
+    became = {outcomes[hit] for hit in (target, bias_target(target)) if hit in outcomes}
     if not became & {"patched", "at_zero", "in_place"}:
         (report.conflicts if "conflict" in became else report.unmatched).append(module)
         return

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pickle
 
 import pytest
 import torch
+from support.coroutines import run_async
 from support.lora_files import PEFT, random_pair, write_lora
 
 Q = "diffusion_model.input_blocks.1.1.transformer_blocks.0.attn1.to_q.weight"
@@ -207,7 +207,7 @@ def queue(node, **inputs):
             "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 3]}},
             "9": {"class_type": "PreviewAny", "inputs": {"source": 1.0}},
         }
-        valid, _, good, found = asyncio.run(execution.validate_prompt("id", graph, ["2"]))
+        valid, _, good, found = run_async(execution.validate_prompt("id", graph, ["2"]))
     finally:
         nodes.NODE_CLASS_MAPPINGS.clear()
         nodes.NODE_CLASS_MAPPINGS.update(before)
@@ -356,18 +356,17 @@ def test_the_report_accounts_for_every_module(stack_node, loras, sd15, clip):
     assert "2 of 5 modules patched (model 1, clip 1)" in both
 
 
-def test_two_names_of_one_target_are_reported(stack_node, loras, sd15):
+def test_two_names_of_one_target_are_refused(stack_node, loras, errors, sd15):
     native = Q.removesuffix(".weight")
-    other = {f"{native}.{end}": value for end, value in (
-        ("lora_A.weight", random_pair(shape(sd15, Q)).down),
-        ("lora_B.weight", random_pair(shape(sd15, Q)).up),
-    )}  # fmt: skip
+    pair = random_pair(shape(sd15, Q))
+    other = {f"{native}.lora_A.weight": pair.down, f"{native}.lora_B.weight": pair.up.clone()}
     write_lora(loras / "twice.safetensors", {Q_KOHYA: random_pair(shape(sd15, Q))}, extra=other)
 
-    report = run(stack_node, model=sd15, lora_1="twice.safetensors")[3]
+    with pytest.raises(errors.LoraFileError, match="two names of one weight") as caught:
+        run(stack_node, model=sd15, lora_1="twice.safetensors")
 
-    assert "1 of 2 modules patched" in report
-    assert "1 shadowed by another name of the same target" in report
+    assert native in str(caught.value)
+    assert Q_KOHYA in str(caught.value)
 
 
 def test_a_strength_of_zero_reads_no_file(stack_node, loras, sd15, clip):

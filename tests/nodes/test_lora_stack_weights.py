@@ -224,7 +224,7 @@ def test_a_loha_adds_to_the_fused_pair(stack_node, loras, sd15):
 
 @pytest.mark.parametrize("dora_row", [1, 2, 3])
 def test_a_dora_keeps_its_place_in_the_order(stack_node, loras, sd15, dora_row):
-    """DoRA (Liu et al. 2024, as the host computes it): W + s * ((W + BA) * m / |W| - W)."""
+    """DoRA (Liu et al. 2024; PEFT's dora.py): W + s * ((W + BA) * m / |W + BA| - W), by row."""
     base = weights(sd15)[Q].double()
     pairs = [random_pair(shape(sd15, Q), seed=n) for n in (1, 2, 3)]
     magnitude = base.norm(dim=1, keepdim=True) * 1.1
@@ -234,8 +234,8 @@ def test_a_dora_keeps_its_place_in_the_order(stack_node, loras, sd15, dora_row):
         write_lora(loras / f"{row}.safetensors", {Q_KOHYA: pair}, extra=extra)
         rows |= {f"lora_{row}": f"{row}.safetensors", f"strength_model_{row}": 0.5}
         if row == dora_row:
-            norm = exact.norm(dim=1, keepdim=True)
-            exact = exact + 0.5 * ((exact + pair.delta) * magnitude / norm - exact)
+            total = exact + pair.delta
+            exact = exact + 0.5 * (total * magnitude / total.norm(dim=1, keepdim=True) - exact)
         else:
             exact = exact + 0.5 * pair.delta
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from ..weights import Slot, parse_slot
+from ..block_weights.slots import Place, Slot, parse_slot
 
 MODEL_PREFIX = "diffusion_model."
 """Every weight of a diffusion model starts with this; a text encoder's never does."""
@@ -23,15 +23,17 @@ class SlotRule:
     name: str
     pattern: re.Pattern[str]
 
-    def slot(self, native: str) -> Slot | None:
+    def place(self, native: str) -> tuple[Slot, str] | None:
+        """The slot, and the weight's name within it: for a block, what follows its number."""
         match = self.pattern.match(native)
         if match is None:
             return None
         groups = match.groupdict()
         if "n" not in groups:
-            return parse_slot(self.name)
-        return Slot(f"{groups['stack'].upper()}." if "stack" in groups else self.name,
-                    int(groups["n"]))  # fmt: skip
+            slot = parse_slot(self.name)
+            return slot, native if slot.number < 0 else native[match.end() :]
+        name = f"{groups['stack'].upper()}." if "stack" in groups else self.name
+        return Slot(name, int(groups["n"])), native[match.end() :]
 
 
 def slot_rule(name: str, pattern: str) -> SlotRule:
@@ -74,11 +76,22 @@ class BlockLayout:
 
     def slot_of(self, key: str) -> Slot:
         """The slot of one target key; every key has one."""
+        return self.place_of(key).slot
+
+    def place_of(self, key: str, part: str = "") -> Place:
+        """Where a target key lies.
+
+        Args:
+            part: what a slice of a fused weight is, such as `to_q`.
+        """
         if key.startswith(MODEL_PREFIX):
-            rules, name, rest = self.blocks, key[len(MODEL_PREFIX) :], self.rest
+            rules, native, rest = self.blocks, key[len(MODEL_PREFIX) :], self.rest
         else:
-            rules, name, rest = self.encoders, key, self.encoder_rest
-        return next(filter(None, (rule.slot(name) for rule in rules)), None) or Slot(rest)
+            rules, native, rest = self.encoders, key, self.encoder_rest
+        found = next(filter(None, (rule.place(native) for rule in rules)), None)
+        slot, name = found or (Slot(rest), native)
+        ending = f".{part}" if part else ""
+        return Place(slot, name + ending, key + ending)
 
     def slots(self, keys: Iterable[str]) -> list[Slot]:
         """The slots that these keys fill, in order."""

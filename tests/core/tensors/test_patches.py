@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from satchel.tensors.patches import Patch, slice_shape  # noqa: E402
+from satchel.tensors.patches import Patch, bias_target, slice_shape  # noqa: E402
 
 LINEAR = (6, 4)
 CONV = (6, 4, 3, 3)
@@ -37,13 +37,21 @@ FITTING = {
     ),
     "lokr conv": ("lokr", (z(3, 2), z(2, 2, 3, 3), None, *(None,) * 6), CONV),
     "glora": ("glora", (z(4, 2), z(2, 4), z(6, 2), z(2, 4), None, None), LINEAR),
-    "oft": ("oft", (z(3, 2, 2), None, None, None), LINEAR),
-    "boft": ("boft", (z(2, 3, 2, 2), None, 1.0, None), LINEAR),
+    "oft": ("oft", ((z(3, 2, 2),), None, None), LINEAR),
+    "oft in parts": ("oft", ((z(2, 2, 2), z(2, 1, 1)), z(6, 1), None), LINEAR),
+    "boft": ("boft", (z(1, 3, 2, 2), None, 1.0), LINEAR),
+    "oft input": ("oft_input", (z(2, 1),), LINEAR),
+    "oft input shared": ("oft_input", (z(1, 1),), LINEAR),
+    "oft input conv": ("oft_input", (z(12, 3),), CONV),
+    "ia3": ("ia3", (z(6), False), LINEAR),
+    "ia3 on input": ("ia3", (z(4), True), LINEAR),
+    "ia3 conv": ("ia3", (z(1, 6, 1, 1), False), CONV),
     "diff": ("diff", (z(6, 4),), LINEAR),
     "set": ("set", (z(6, 4),), LINEAR),
 }
 OTHER_SHAPES = {LINEAR: [(4, 6), (6, 5), (12, 4), (24,)], CONV: [(4, 6, 3, 3), (6, 4, 1, 1)]}
-CANNOT_TELL_COLUMNS = {"oft", "boft"}
+ROWS_ALONE = {"oft", "oft in parts", "boft", "ia3", "ia3 conv"}
+COLUMNS_ALONE = {"oft input", "ia3 on input"}
 
 
 def patch(case, target="w.weight"):
@@ -59,11 +67,11 @@ def test_each_algorithm_fits_the_weight_it_was_made_for(case):
 @pytest.mark.parametrize("case", FITTING)
 def test_no_algorithm_fits_a_weight_with_another_shape(case):
     for shape in OTHER_SHAPES[FITTING[case][2]]:
-        rows_agree = shape[0] == FITTING[case][2][0]
-        if FITTING[case][0] in CANNOT_TELL_COLUMNS and rows_agree:
-            continue  # a rotation of the rows works on any number of columns
-        if case == "reshape":
-            continue  # it brings its own shape
+        same = [a == b for a, b in zip(shape, FITTING[case][2], strict=False)]
+        if (case in ROWS_ALONE and same[0]) or (case in COLUMNS_ALONE and all(same[1:])):
+            continue  # what turns or scales one side works with any other side
+        if case in {"reshape", "oft input shared"}:
+            continue  # the one brings its own shape, the other fits any even width
         assert not patch(case).fits(shape), shape
 
 
@@ -76,9 +84,19 @@ def test_no_algorithm_fits_a_weight_with_another_shape(case):
         ("loha", (z(6, 2), z(2, 4), 1.0, z(6, 3), z(2, 4), None, None, None)),
         ("lokr", (None, z(2, 2), None, z(3, 1), None, None, None, None, None)),
         ("set", (z(1, 4),)),
+        ("boft", (z(2, 3, 2, 2), None, None)),
+        ("oft", ((z(3, 2, 1),), None, None)),
+        ("oft", ((z(3, 2, 2),), z(4), None)),
+        ("oft_input", (z(2, 2),)),
+        ("oft_input", (z(3, 1),)),
+        ("ia3", (z(1), False)),
     ],
-    ids=["ranks differ", "1-D dora", "scalar half", "loha ranks differ", "lokr half", "broadcast"],
-)
+    ids=[
+        "ranks differ", "1-D dora", "scalar half", "loha ranks differ", "lokr half", "broadcast",
+        "butterfly too wide", "blocks not square", "short rescale", "no triangle",
+        "too many blocks", "one scale",
+    ],
+)  # fmt: skip
 def test_tensors_that_contradict_each_other_do_not_fit(algorithm, weights):
     assert not Patch("w.weight", algorithm, weights, object()).fits(LINEAR)
 
@@ -110,3 +128,15 @@ def test_plain_and_additive_are_told_apart():
 def test_a_target_may_be_a_slice(target, shape):
     assert slice_shape(target, (9, 4)) == shape
     assert Patch(target, "diff", (), object()).key == "w.weight"
+
+
+@pytest.mark.parametrize(
+    ("target", "bias"),
+    [
+        ("w.weight", "w.bias"),
+        (("w.weight", (0, 3, 3)), ("w.bias", (0, 3, 3))),
+        (("w.weight", None, abs), ("w.bias", None, abs)),
+    ],
+)
+def test_the_bias_beside_a_target_has_the_same_rows(target, bias):
+    assert bias_target(target) == bias

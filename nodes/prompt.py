@@ -1,0 +1,132 @@
+"""LoRAs from `<lora:...>` tags in a prompt."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..satchel.errors import InvalidInputError
+from ..satchel.lora.lora_names import match_name
+from ..satchel.lora.prompt_tags import DIALECTS, Dialect, PromptTag, clean_prompt, find_tags
+from ..satchel.lora.report import format_report
+from ..satchel.lora.stack import StackEntry, read_stack
+from . import host
+from .lora import apply_stack, stack_notes
+from .planning import (
+    LoraStackType,
+    file_stamps,
+    find_lora,
+    told_to_user,
+    with_presets_written_out,
+)
+
+
+class SatchelLoraStackFromPrompt(io.ComfyNode):
+    """Applies the LoRAs that a prompt names, and returns the prompt without its tags."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SatchelLoraStackFromPrompt",
+            display_name="LoRA Stack from Prompt (Satchel)",
+            category="Satchel/LoRA",
+            description="Applies the LoRAs that a prompt names as <lora:name:model:clip>, with "
+            "block weights too, and returns the prompt without these tags.",
+            search_aliases=[
+                "lora", "lora tag", "lora prompt", "lora from text", "prompt lora loader",
+                "a1111 lora", "lbw",
+            ],
+            inputs=[
+                io.Model.Input("model", optional=True, tooltip="The diffusion model to patch."),
+                io.Clip.Input("clip", optional=True, tooltip="The text encoder to patch."),
+                LoraStackType.Input(
+                    "lora_stack", optional=True,
+                    tooltip="LoRAs of another stack; they are applied before those of the prompt.",
+                ),
+                io.String.Input(
+                    "prompt", multiline=True, default="",
+                    tooltip="A prompt with tags such as <lora:name:0.8:0.5:lbw=MIDD>.",
+                ),
+                io.Combo.Input(
+                    "dialect", options=list(DIALECTS), default="auto", optional=True,
+                    tooltip="What two numbers mean. comfy: model, CLIP. webui: CLIP, model. auto: "
+                    "as comfy, but as webui in a tag with te=, unet=, lbw=, lbwe= or x=.",
+                ),
+            ],
+            outputs=[
+                io.Model.Output("MODEL", display_name="MODEL"),
+                io.Clip.Output("CLIP", display_name="CLIP"),
+                LoraStackType.Output(
+                    "LORA_STACK", display_name="LORA_STACK",
+                    tooltip="The LoRAs before this node and those of the prompt, for other nodes.",
+                ),
+                io.String.Output(
+                    "text", display_name="prompt", tooltip="The prompt without its LoRA tags."
+                ),
+                io.String.Output(
+                    "report", display_name="report",
+                    tooltip="What each tag changed, and what in its file found no place.",
+                ),
+            ],
+        )  # fmt: skip
+
+    @classmethod
+    def validate_inputs(cls, prompt: str | None, dialect: str | None = "auto") -> bool:
+        """Checks the tags when the graph is queued, unless a value is linked, which is None."""
+        if prompt is not None and dialect is not None:
+            folders = host.model_folders()
+            with told_to_user():
+                for entry in _entries(prompt, dialect):
+                    find_lora(entry, folders)
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, prompt: str | None, dialect: str | None = "auto", **_: Any) -> Any:
+        """Size and time of each file, so that a changed one is read again."""
+        if prompt is None or dialect is None:
+            return []
+        with told_to_user():
+            return file_stamps(_entries(prompt, dialect))
+
+    @classmethod
+    def execute(
+        cls, prompt: str, dialect: str = "auto", model: Any = None, clip: Any = None,
+        lora_stack: Any = None,
+    ) -> io.NodeOutput:  # fmt: skip
+        folders = host.model_folders()
+        with told_to_user():
+            entries = [*read_stack(lora_stack), *_entries(prompt, dialect)]
+            paths = [find_lora(entry, folders).path for entry in entries]
+            model, clip, reports = apply_stack(model, clip, entries, paths)
+        text = clean_prompt(prompt, find_tags(prompt, _dialect(dialect)))
+        stack = [entry.to_tuple() for entry in entries]
+        report = format_report(reports, [], stack_notes(entries))
+        return io.NodeOutput(model, clip, stack, text, report)
+
+
+def _entries(prompt: str, dialect: str) -> list[StackEntry]:
+    tags = find_tags(prompt, _dialect(dialect))
+    names = set(host.lora_names()) if tags else set()
+    return with_presets_written_out(
+        [_entry(number, tag, names) for number, tag in enumerate(tags, 1)]
+    )
+
+
+def _entry(number: int, tag: PromptTag, names: set[str]) -> StackEntry:
+    label = f"Tag {number} (character {tag.start + 1})"
+    name = match_name(tag.name, names, label)
+    return StackEntry(
+        label, name, tag.strength_model, tag.strength_clip, tag.blocks, uuid.uuid4().hex
+    )
+
+
+def _dialect(value: str) -> Dialect:
+    for known in DIALECTS:
+        if known == value:
+            return known
+    raise InvalidInputError(f"dialect is {value!r}; it must be one of {', '.join(DIALECTS)}.")
+
+
+PROMPT_NODES: list[type[io.ComfyNode]] = [SatchelLoraStackFromPrompt]

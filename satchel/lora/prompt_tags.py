@@ -1,0 +1,292 @@
+"""LoRA tags in prompts: `<lora:NAME:...>`, in the spellings that packs and the WebUI have.
+
+    <lora:a>   <lora:a:0.5>   <lora:a:.5>   <lora:a:-1>     one strength for both
+    <lora:a:0.8:0.5>             comfy order: model, then CLIP; webui order: CLIP, then model
+    <lora:a:te=0.5:unet=0.8>     by name, in any order
+    <lora:a:1:lbw=MIDD>   <lora:a:1:IN04,...>   w=   lbwe=   x=   seed=     block weights, WebUI
+    <lora:a:1:1:LBW=SPEC;A=4;B=1;>                                       block weights, Impact Pack
+
+`lora` and `lyco`, upper or lower case. The WebUI's and hako-mikan's first number is the text
+encoder's (`extra_networks_lora.py`), the ComfyUI packs' is the model's. Block weights are passed
+on as text, for `satchel.lora.weights` to read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..errors import InvalidInputError
+
+Dialect = Literal["auto", "comfy", "webui"]
+"""Which strength comes first; `auto` is comfy, unless a tag has a key that only the WebUI has."""
+DIALECTS: tuple[Dialect, ...] = ("auto", "comfy", "webui")
+MAX_STRENGTH = 100.0
+"""As for the core's own loader."""
+
+_OPENING = re.compile(r"<(?:lora|lyco):", re.IGNORECASE)
+_KEY = re.compile(r"([A-Za-z]\w*)\s*=\s*")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_SCHEDULE = re.compile(r"\||:\s*[0-9.]+(?:\s*,\s*[0-9.]+)?\s*$")
+_IMPACT_LETTER = re.compile(r";\s*[AB]\s*=")
+_KEYS = {"te": "te", "unet": "unet", "lbw": "lbw", "w": "lbw", "lbwe": "lbwe", "x": "x",
+         "seed": "seed"}  # fmt: skip
+_ONLY_WEBUI = frozenset({"te", "unet", "lbw", "lbwe", "x"})
+_WINDOW = "For a LoRA that acts on some steps only, use Create Hook LoRA Stack."
+_REFUSED = {"start": _WINDOW, "stop": _WINDOW, "step": _WINDOW, "in": "", "mid": "", "out": ""}
+_SIDES = {"te": "text encoder", "unet": "model"}
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTag:
+    """One tag, read."""
+
+    name: str
+    """As written; which file it means is for `lora_names.match_name` to say."""
+    strength_model: float
+    strength_clip: float
+    blocks: str
+    """Block weights in a form that `parse_block_weights` takes; empty means 1 everywhere."""
+    start: int
+    """0-based place of its `<` in the prompt."""
+    end: int
+    """Place behind its `>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One part of a tag between colons, without the blanks around it."""
+
+    text: str
+    position: int
+
+
+@dataclass(slots=True)
+class _Fields:
+    """What a tag says, before it has a meaning."""
+
+    prompt: str
+    start: int
+    end: int
+    name: str = ""
+    numbers: list[_Item] = field(default_factory=list)
+    keyed: dict[str, _Item] = field(default_factory=dict)
+    """te, unet, lbw, lbwe, x, seed, and `LBW` for Impact's form."""
+    last_key: str = ""
+    """As written: empty as long as there are only positions."""
+    is_webui: bool = False
+    """Whether it has a key that only the WebUI knows."""
+
+    def error(self, what: str, item: _Item, hint: str = "") -> InvalidInputError:
+        tag = self.prompt[self.start : self.end]
+        shown = tag if len(tag) <= 60 else f"{tag[:57]}..."
+        return InvalidInputError(
+            f"The LoRA tag {shown} at character {self.start + 1} {what} "
+            f"(character {item.position + 1}).",
+            hint=hint,
+            text=self.prompt,
+            position=item.position,
+        )
+
+
+def find_tags(prompt: str, dialect: Dialect = "auto") -> list[PromptTag]:
+    """The tags of a prompt, in their order.
+
+    Raises:
+        InvalidInputError: a tag that is not closed, names nothing, has a key that is not
+            supported, or says one thing twice; `position` is where in the prompt.
+    """
+    tags = [_read_tag(fields, dialect) for fields in _split_tags(prompt)]
+    _refuse_schedules(prompt, tags)
+    return tags
+
+
+def clean_prompt(prompt: str, tags: Sequence[PromptTag]) -> str:
+    """The prompt without its tags.
+
+    Blanks and commas around a tag become one separator: line breaks if there were any, else a
+    comma, else a blank; none at the ends of the prompt and inside of brackets. The rest of the
+    prompt stays as it is.
+    """
+    if not tags:
+        return prompt
+    text = _with_marks(prompt, tags)
+
+    def separator(match: re.Match[str]) -> str:
+        before, after = text[: match.start()][-1:], text[match.end() :][:1]
+        if not before or not after or before in "([{" or after in ")]}":
+            return ""
+        comma = "," if "," in match[0] else ""
+        breaks = max(gap.count("\n") for gap in match[0].split("\0"))
+        if breaks or match[0].strip("\0") == "":
+            return comma + "\n" * breaks
+        return f"{comma} "
+
+    return re.sub(r"[\s,]*(?:\0+[\s,]*)+", separator, text)
+
+
+def _with_marks(prompt: str, tags: Sequence[PromptTag]) -> str:
+    """The prompt with NUL characters in place of each tag; it keeps its length."""
+    text = prompt.replace("\0", " ")
+    for tag in tags:
+        text = f"{text[: tag.start]}{chr(0) * (tag.end - tag.start)}{text[tag.end :]}"
+    return text
+
+
+def _split_tags(prompt: str) -> Iterator[_Fields]:
+    position = 0
+    while (match := _OPENING.search(prompt, position)) is not None:
+        end = re.compile(r"[<>]").search(prompt, match.end())
+        if end is None or end[0] != ">":
+            raise InvalidInputError(
+                f"The LoRA tag at character {match.start() + 1} is not closed: its > is missing.",
+                text=prompt,
+                position=match.start(),
+            )
+        position = end.end()
+        fields = _Fields(prompt, match.start(), position)
+        for item in _items(prompt, match.end(), end.start()):
+            _take(fields, item)
+        yield fields
+
+
+def _items(prompt: str, start: int, end: int) -> Iterator[_Item]:
+    """The parts between colons; Impact's `LBW=` reaches to the end of the tag."""
+    while start <= end:
+        colon = prompt.find(":", start, end)
+        text = prompt[start : colon if colon >= 0 else end]
+        if text.lstrip().startswith("LBW="):
+            colon, text = -1, prompt[start:end]
+        yield _Item(text.strip(), start + len(text) - len(text.lstrip()))
+        if colon < 0:
+            return
+        start = colon + 1
+
+
+def _take(fields: _Fields, item: _Item) -> None:
+    """Sorts one part of a tag into its fields; the first is the name."""
+    if not fields.name:
+        if not item.text:
+            raise fields.error("names no LoRA", item)
+        fields.name = item.text
+        return
+    match = _KEY.match(item.text)
+    if match is not None:
+        _take_key(fields, item, match)
+    elif fields.last_key == "lbwe" or (fields.last_key == "lbw" and "," in item.text):
+        # An elemental rule BLOCKS:ELEMENTS:RATIO, or a vector behind its label.
+        before = fields.keyed[fields.last_key]
+        fields.keyed[fields.last_key] = _Item(f"{before.text}:{item.text}", before.position)
+    elif _NUMBER.fullmatch(item.text):
+        fields.numbers.append(item)
+    elif "@" in item.text:
+        raise fields.error("has strengths that change with the step", item, _WINDOW)
+    elif not item.text:
+        raise fields.error("has an empty part", item, "Leave out what is not needed.")
+    elif len(fields.numbers) == 2:
+        hint = f"Write lbw={item.text} for block weights, lbwe={item.text} for elemental ones."
+        raise fields.error(f"has {item.text!r} behind its two strengths", item, hint)
+    elif "lbw" in fields.keyed:
+        raise fields.error(f"has block weights twice, {item.text!r} too", item)
+    else:
+        fields.keyed["lbw"] = item
+
+
+def _take_key(fields: _Fields, item: _Item, match: re.Match[str]) -> None:
+    written = match[1]
+    key = "LBW" if written == "LBW" else _KEYS.get(written.lower())
+    if key is None:
+        known = "te=, unet=, lbw=, lbwe=, x=, seed= or LBW="
+        raise fields.error(
+            f"has {written}=, which is not supported", item,
+            _REFUSED.get(written.lower()) or f"Write {known}. Block weights go behind lbw=.",
+        )  # fmt: skip
+    if key in fields.keyed:
+        raise fields.error(f"has {written}= twice", item)
+    text = item.text if key == "LBW" else item.text[match.end() :]
+    if not text:
+        raise fields.error(f"has nothing behind {written}=", item)
+    fields.keyed[key] = _Item(text, item.position)
+    fields.last_key = key
+    fields.is_webui |= key in _ONLY_WEBUI
+
+
+def _read_tag(fields: _Fields, dialect: Dialect) -> PromptTag:
+    strengths = _strengths(fields, dialect)
+    return PromptTag(
+        fields.name,
+        strengths.get("unet", strengths.get("te", 1.0)),
+        strengths.get("te", strengths.get("unet", 1.0)),
+        _blocks(fields),
+        fields.start,
+        fields.end,
+    )
+
+
+def _strengths(fields: _Fields, dialect: Dialect) -> dict[str, float]:
+    """What is given for `te` and `unet`; each at most once."""
+    webui = dialect == "webui" or (dialect == "auto" and fields.is_webui)
+    order = ("te", "unet") if webui else ("unet", "te")
+    if len(fields.numbers) > 2:
+        raise fields.error("has a third strength", fields.numbers[2])
+    strengths: dict[str, float] = {}
+    given = [*zip(order, fields.numbers, strict=False),
+             *((side, fields.keyed[side]) for side in order if side in fields.keyed)]  # fmt: skip
+    for side, item in given:
+        if side in strengths:
+            raise fields.error(
+                f"gives the {_SIDES[side]}'s strength twice", item,
+                "Write te= for the text encoder and unet= for the model.",
+            )  # fmt: skip
+        strengths[side] = _number(fields, item)
+    return strengths
+
+
+def _number(fields: _Fields, item: _Item) -> float:
+    if not _NUMBER.fullmatch(item.text) or not abs(float(item.text)) <= MAX_STRENGTH:
+        limit = f"from {-MAX_STRENGTH:g} to {MAX_STRENGTH:g}"
+        raise fields.error(f"has {item.text!r} where a number {limit} belongs", item)
+    return float(item.text)
+
+
+def _blocks(fields: _Fields) -> str:
+    texts: Mapping[str, str] = {key: item.text for key, item in fields.keyed.items()}
+    if "LBW" in texts:
+        for key in ("lbw", "lbwe", "x", "seed"):
+            if key in texts:
+                raise fields.error(f"has both LBW= and {key}=", fields.keyed[key])
+        return texts["LBW"]
+    own = [key for key in ("lbw", "lbwe", "x") if key in texts]
+    if not own or own == ["x"]:
+        if loose := {"x", "seed"} & texts.keys():
+            key = min(loose)
+            raise fields.error(f"has {key}= without block weights", fields.keyed[key])
+        return ""
+    seed = f";seed={texts['seed']}" if "seed" in texts else ""
+    if own != ["lbw"]:
+        return ":".join(f"{key}={texts[key]}" for key in own) + seed
+    impact = "LBW=" if _IMPACT_LETTER.search(texts["lbw"]) else ""
+    return f"{impact}{texts['lbw']}{seed}"
+
+
+def _refuse_schedules(prompt: str, tags: Sequence[PromptTag]) -> None:
+    """`[<lora:a:1>::0.5]` and the like would lose their meaning together with the tag."""
+    text = _with_marks(prompt, tags)
+    opened: list[int] = []
+    for match in re.finditer(r"\\.|[\[\]]", text, re.DOTALL):
+        if match[0] == "[":
+            opened.append(match.end())
+        elif match[0] == "]" and opened:
+            start = opened.pop()
+            inside = text[start : match.start()]
+            if "\0" in inside and _SCHEDULE.search(inside):
+                tag = next(tag for tag in tags if start <= tag.start < match.start())
+                raise InvalidInputError(
+                    f"The LoRA tag at character {tag.start + 1} is part of a schedule "
+                    f"(characters {start} to {match.end()}), which is not supported.",
+                    hint=_WINDOW,
+                    text=prompt,
+                    position=tag.start,
+                )

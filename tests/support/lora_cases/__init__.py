@@ -1,0 +1,1 @@
+"""LoRA files of every architecture, dialect and algorithm, with true names and shapes."""
