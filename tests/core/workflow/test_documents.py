@@ -225,7 +225,7 @@ def test_a_file_beside_a_graph_that_should_be_its_lock_and_is_none_is_refused(
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path):
     for path in (tmp_path, tmp_path / "missing.json"):
-        with pytest.raises(WorkflowFormatError, match="is a folder|does not exist"):
+        with pytest.raises(WorkflowFormatError, match=r"is a folder|does not exist"):
             read_file(path)
 
 
