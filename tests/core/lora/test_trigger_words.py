@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-import torch
-from safetensors.torch import save_file
+from support.models import write_safetensors
 
 from satchel.errors import SafetensorsHeaderError
 from satchel.lora.trigger_words import header_words, merge_words, split_words
@@ -43,7 +42,7 @@ def test_sources_merge_in_order_each_word_once(sources, exclude, words):
 
 
 def file_with(path, metadata):
-    save_file({"x.lora_up.weight": torch.zeros(1)}, path, metadata)
+    write_safetensors(path, {"x.lora_up.weight": (1,)}, metadata=metadata)
     return path
 
 

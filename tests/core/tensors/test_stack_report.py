@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-import torch
 
-from satchel.tensors.fuse import ScaledPatch
-from satchel.tensors.patches import Patch
-from satchel.tensors.stack_report import format_figures, measure_stack
+torch = pytest.importorskip("torch")
+
+from satchel.tensors.fuse import ScaledPatch  # noqa: E402
+from satchel.tensors.patches import Patch  # noqa: E402
+from satchel.tensors.stack_report import format_figures, measure_stack  # noqa: E402
 
 
 def pair(target, rows, columns, rank=3, alpha=None, seed=0, dtype=torch.float32, kernel=()):
