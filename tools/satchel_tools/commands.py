@@ -25,7 +25,8 @@ DEMO_BYTES = 2_500_000_000
 # --fast leaves out what is marked as costly, and does not even import what needs the host.
 FAST = (
     *("-m", "not host and not server and not browser and not slow"),
-    *("--ignore=tests/nodes", "--ignore=tests/e2e"),
+    *("--ignore=tests/nodes", "--ignore=tests/server", "--ignore=tests/e2e"),
+    *("-n", "auto", "--dist", "loadfile"),
 )
 
 
