@@ -28,9 +28,12 @@ from ..satchel.lora.renames.file_modules import EMBEDDING_PREFIX, FileModule, re
 from ..satchel.lora.renames.key_map import MODEL_PREFIX, KeyMap, key_of
 from ..satchel.lora.renames.wan22 import pick_half
 from ..satchel.safetensors_header import read_header
+from ..satchel.settings import lora_cache_bytes
 from ..satchel.tensors.adapters import OWN_ADAPTERS, Dora
+from ..satchel.tensors.adapters.fused import add_product, adds_in_place
 from ..satchel.tensors.assemble import Built, assemble, first_not_finite
-from ..satchel.tensors.fuse import LowRank, ScaledPatch, Wave
+from ..satchel.tensors.fuse import PairSum, ScaledPatch, Wave
+from ..satchel.tensors.lora_cache import LoraCache, LoraFile
 from ..satchel.tensors.patches import DORA_PLACES, Patch, Shape, Target
 from ..satchel.tensors.plan import LoadedLora
 
@@ -143,8 +146,14 @@ def weight_shapes(patcher: Any, prefix: str = "") -> dict[str, Shape | None]:
     return shapes
 
 
+@cache
+def lora_cache() -> LoraCache:
+    """The files that all nodes share."""
+    return LoraCache(lora_cache_bytes())
+
+
 def load_lora(path: Path, key_map: KeyMap) -> tuple[LoadedLora, dict[str, str]]:
-    """Reads a LoRA file and matches it with what is connected.
+    """Reads a LoRA file, unless it is known, and matches it with what is connected.
 
     Returns the matched LoRA and the file's metadata.
 
@@ -152,6 +161,12 @@ def load_lora(path: Path, key_map: KeyMap) -> tuple[LoadedLora, dict[str, str]]:
         LoraFileError: the file is no model file, or its tensors contradict each other.
         LoraMismatchError: it holds several LoRAs, and nothing says which one is meant.
     """
+    file = lora_cache().get(path, lambda: _read_lora(path))
+    lora = file.matched(key_map.signature, lambda: _match(path.name, file, key_map))
+    return lora, dict(file.metadata)
+
+
+def _read_lora(path: Path) -> LoraFile:
     raw, metadata = _read_tensors(path)
     broken = first_not_finite(raw)
     if broken is not None:
@@ -159,6 +174,11 @@ def load_lora(path: Path, key_map: KeyMap) -> tuple[LoadedLora, dict[str, str]]:
             f"{broken} holds numbers that are not finite (NaN or infinite).",
             hint="The training broke down or the file is damaged.", key=broken, name=path.name,
         )  # fmt: skip
+    return LoraFile(raw, metadata)
+
+
+def _match(file_name: str, file: LoraFile, key_map: KeyMap) -> LoadedLora:
+    raw, metadata = dict(file.tensors), file.metadata
     # The host's converters only rename; the report speaks of the names in the file.
     names = {id(tensor): name for name, tensor in raw.items()}
     tensors = comfy.lora_convert.convert_lora(raw)
@@ -173,7 +193,7 @@ def load_lora(path: Path, key_map: KeyMap) -> tuple[LoadedLora, dict[str, str]]:
     for built in assembled.built:
         if built.target in patches:
             key = key_of(built.target)
-            raise LoraFileError(f"{key} is changed under two names.", key=key, name=path.name)
+            raise LoraFileError(f"{key} is changed under two names.", key=key, name=file_name)
         patches[built.target] = _own_patch(built)
 
     def spelled(modules: list[FileModule]) -> set[str]:
@@ -182,14 +202,13 @@ def load_lora(path: Path, key_map: KeyMap) -> tuple[LoadedLora, dict[str, str]]:
 
     embeddings = {name for name in raw if name.startswith(EMBEDDING_PREFIX)}
     used = [module for module in modules if module.name in targets]
-    lora = LoadedLora(
+    return LoadedLora(
         frozenset(raw) - embeddings - spelled(other_half),
         frozenset(spelled(used)),
         {name: targets[module.name] for module in used for name in modules_of(spelled([module]))},
         patches,
         (*notes, *assembled.notes, *_embedding_note(embeddings)),
     )
-    return lora, metadata
 
 
 def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
@@ -290,12 +309,40 @@ def add_waves(
         patcher.set_attachments("lora_metadata", metadata)  # as the core's loader does
 
 
-def _adapter(value: Patch | LowRank) -> Any:
-    if isinstance(value, Patch):
-        return value.value
-    alpha = value.scale * value.down.shape[0]  # the host divides by the rank
-    weights = (value.up, value.down, alpha, None, None, None)
-    return comfy.weight_adapter.LoRAAdapter(set(), weights)
+def _adapter(value: Patch | PairSum) -> Any:
+    return value.value if isinstance(value, Patch) else FusedLora(set(), value.weights)
+
+
+class FusedLora(comfy.weight_adapter.LoRAAdapter):
+    """A sum of plain pairs, as the host's own adapter of one pair.
+
+    Takes the host's tuple of weights, or a function that returns it: patching calls that and
+    keeps nothing, and only who asks for `weights` (prefetch, bypass) makes it stay.
+    """
+
+    @property
+    def weights(self) -> Any:
+        if callable(self._weights):
+            self._weights = self._weights()
+        return self._weights
+
+    @weights.setter
+    def weights(self, weights: Any) -> None:
+        self._weights = weights
+
+    def calculate_shape(self, key: str) -> None:
+        return None  # the host's looks into the weights for a reshape
+
+    def calculate_weight(
+        self, weight: torch.Tensor, key: str, strength: float, strength_model: float,
+        offset: Any, function: Any, *rest: Any, **more: Any,
+    ) -> Any:  # fmt: skip
+        up, down, alpha = (self._weights() if callable(self._weights) else self._weights)[:3]
+        if adds_in_place(weight, up, down, function):
+            return add_product(weight, up, down, strength * alpha / down.shape[0])
+        return super().calculate_weight(
+            weight, key, strength, strength_model, offset, function, *rest, **more
+        )
 
 
 # --- hooks, and pictures ------------------------------------------------------------------------

@@ -76,6 +76,7 @@ async def _status(_: web.Request) -> web.Response:
             "version": __version__,
             "civitai_token": settings.civitai_token is not None,
             "folders": sorted(host.model_folders().roots),
+            "lora_cache": host.lora_cache().counts(),
         }
     )
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from .errors import InvalidInputError
 
 CIVITAI_URL = "https://civitai.com"
+LORA_CACHE_BYTES = 1 << 30
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
@@ -49,6 +50,26 @@ class Settings:
             allow_pickle=env.get("SATCHEL_ALLOW_PICKLE", "").lower() in _TRUE,
             allow_remote_install=env.get("SATCHEL_ALLOW_REMOTE_INSTALL", "").lower() in _TRUE,
         )
+
+
+def lora_cache_bytes(environ: Mapping[str, str] | None = None) -> int:
+    """How many bytes of LoRA files stay known after reading (`SATCHEL_LORA_CACHE_BYTES`).
+
+    Apart from the others, so that a mistake in one of those stops no LoRA.
+
+    Raises:
+        InvalidInputError: it is no whole number from 0 on.
+    """
+    env = os.environ if environ is None else environ
+    text = env.get("SATCHEL_LORA_CACHE_BYTES", "").strip()
+    if not text:
+        return LORA_CACHE_BYTES
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidInputError(
+            "SATCHEL_LORA_CACHE_BYTES is no number of bytes.",
+            hint="Write it like 1073741824; 0 keeps nothing.",
+        )
+    return int(text)
 
 
 def origin_of(url: str) -> str:

@@ -36,11 +36,28 @@ class LowRank:
 
 
 @dataclass(frozen=True, slots=True)
+class PairSum:
+    """Several plain pairs of one target, not summed yet: what they come to is as large as they
+    are, and only whoever patches the weight needs it."""
+
+    pairs: tuple[ScaledPatch, ...]
+
+    def fused(self) -> LowRank:
+        """Their sum as one pair."""
+        return fuse_pairs(self.pairs)
+
+    def weights(self) -> tuple[torch.Tensor, torch.Tensor, float, None, None, None]:
+        """Their sum as the host's LoRA adapter holds a pair, which divides alpha by the rank."""
+        sum_ = self.fused()
+        return sum_.up, sum_.down, sum_.scale * sum_.down.shape[0], None, None, None
+
+
+@dataclass(frozen=True, slots=True)
 class Wave:
     """Patches that can be handed to the host in one call."""
 
     strength: float
-    patches: dict[Target, Patch | LowRank]
+    patches: dict[Target, Patch | PairSum]
 
 
 def plan_waves(scaled: Iterable[ScaledPatch]) -> list[Wave]:
@@ -54,7 +71,7 @@ def plan_waves(scaled: Iterable[ScaledPatch]) -> list[Wave]:
     by_key: dict[str, list[ScaledPatch]] = {}
     for item in scaled:
         by_key.setdefault(item.patch.key, []).append(item)
-    waves: dict[tuple[int, float, int], dict[Target, Patch | LowRank]] = {}
+    waves: dict[tuple[int, float, int], dict[Target, Patch | PairSum]] = {}
     for items in by_key.values():
         for stage, segment in enumerate(_segments(items)):
             for strength, target, value in _fuse_segment(segment):
@@ -99,9 +116,9 @@ def _segments(items: Sequence[ScaledPatch]) -> list[list[ScaledPatch]]:
 
 def _fuse_segment(
     segment: Sequence[ScaledPatch],
-) -> list[tuple[float, Target, Patch | LowRank]]:
+) -> list[tuple[float, Target, Patch | PairSum]]:
     groups: dict[tuple[object, ...], list[ScaledPatch]] = {}
-    steps: list[tuple[float, Target, Patch | LowRank]] = []
+    steps: list[tuple[float, Target, Patch | PairSum]] = []
     for item in segment:
         patch = item.patch
         if patch.is_plain:
@@ -115,7 +132,7 @@ def _fuse_segment(
         if len(pairs) == 1:
             steps.append((first.strength, first.patch.target, first.patch))
         else:
-            steps.append((1.0, first.patch.target, fuse_pairs(pairs)))
+            steps.append((1.0, first.patch.target, PairSum(tuple(pairs))))
     return steps
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,14 @@ class KeyMap:
     """State-dict key -> shape; None where it is not told."""
     model_file: str = ""
     """Name of the file that the diffusion model was loaded from, "" when unknown."""
+
+    @cached_property
+    def signature(self) -> str:
+        """Digest of all that decides what a file matches: names, targets, shapes, model file."""
+        keys = dict.fromkeys(key_of(target) for target in self.names.values())
+        shapes = [(key, self.shape_of(key)) for key in keys]
+        told = repr((list(self.names.items()), shapes, self.model_file))
+        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
 
     @cached_property
     def by_path(self) -> dict[str, Target]:
