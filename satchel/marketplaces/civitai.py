@@ -6,20 +6,15 @@ only a hint (the batch route answers `https://undefined/...`): URLs are rebuilt 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError
 
 from ..errors import (
-    AccessDeniedError,
     BadResponseError,
     ForbiddenUrlError,
-    GoneError,
-    LoginRequiredError,
     MarketplaceError,
     NotFoundError,
     UnavailableError,
@@ -30,13 +25,19 @@ from ..identity import SHA256_HEX, ModelIdentity, Source
 from ..progress import Cancellation
 from ..settings import CIVITAI_URL, Settings, origin_of
 from .base import Availability
-from .transport import Transport, public_url, raise_for_overload
+from .civitai_errors import (
+    MARKETPLACE,
+    login_required,
+    message,
+    raise_for_download,
+    region_blocked,
+    unexpected,
+)
+from .transport import Transport
 from .url_policy import UrlPolicy
 
 BATCH = 100
 """Most digests that one by-hash request takes."""
-MAX_REFUSAL_BYTES = 64 * 1024
-"""How much of an error's body is read; the site's own are a few hundred bytes."""
 
 KIND_OF_TYPE = {
     "Checkpoint": "checkpoints", "LORA": "loras", "LoCon": "loras", "DoRA": "loras",
@@ -62,7 +63,7 @@ def download_url(version_id: int, file_id: int | None = None) -> str:
 class Civitai:
     """The Civitai marketplace, or a mirror that speaks its API."""
 
-    kind = "civitai"
+    kind = MARKETPLACE
 
     def __init__(self, settings: Settings, cancellation: Cancellation | None = None) -> None:
         self._base = settings.civitai_url
@@ -81,7 +82,7 @@ class Civitai:
             batch = [sha256.upper() for sha256 in wanted[start : start + BATCH]]
             versions = self._api("POST", "/api/v1/model-versions/by-hash", json_body=batch)
             if not isinstance(versions, list):
-                raise _unexpected("by-hash")
+                raise unexpected("by-hash")
             for version in versions:
                 for source, sha256 in _sources_in(version):
                     if sha256 in found and not found[sha256]:
@@ -104,13 +105,14 @@ class Civitai:
         if now and now != sha256:
             return Availability("gone", "Civitai now serves another file in its place.")
         if (mini.get("requireAuth") or mini.get("checkPermission")) and not self._has_token:
-            return Availability("login", f"{_login_required()} {_login_required().hint}")
+            refusal = login_required()
+            return Availability("login", f"{refusal} {refusal.hint}")
         return Availability("open")
 
     def resolve(self, version_id: int, file_id: int | None, kind: str | None) -> ModelIdentity:
         version = self._api("GET", f"/api/v1/model-versions/{version_id}")
         if not isinstance(version, dict) or not isinstance(version.get("files"), list):
-            raise _unexpected("model-versions")
+            raise unexpected("model-versions")
         files = [file for file in version["files"] if isinstance(file, dict)]
         chosen = next(
             (
@@ -137,7 +139,7 @@ class Civitai:
         url = f"{self._base}{path.path}" + (f"?{path.query}" if path.query else "")
         response = self._transport.open("GET", url, headers=headers)
         try:
-            _raise_for_download(response, origin_of(self._base))
+            raise_for_download(response, origin_of(self._base))
         except Exception:
             response.close()
             raise
@@ -153,10 +155,10 @@ class Civitai:
                 status=status,
             )
         if status == 451:
-            raise _region_blocked()
+            raise region_blocked()
         if status >= 400:
             raise BadResponseError(
-                f"Civitai refused a request (HTTP {status}): {_message(body)}",
+                f"Civitai refused a request (HTTP {status}): {message(body)}",
                 hint="This is a fault in Satchel or a change at Civitai; please report it.",
                 marketplace=self.kind,
                 status=status,
@@ -219,130 +221,4 @@ def _identity(
         size=None,  # sizeKB is occasionally wrong: the download's own length and hash decide
         autov3=autov3 or None,
         sources=(_source(version, file),),
-    )
-
-
-def _raise_for_download(response: requests.Response, site: str) -> None:
-    """The outcomes of a download request; marketplaces differ, people need one sentence."""
-    status = response.status_code
-    if status in (200, 206):
-        if "text/html" in response.headers.get("Content-Type", ""):
-            raise _login_required() if "/login" in (response.url or "") else _page_not_file()
-        return
-    if status == 416:
-        return
-    from_site = origin_of(response.url or site) == site
-    if not from_site and status in (400, 403):
-        raise UnavailableError(
-            "Civitai's storage refused the link, most likely because it has expired.",
-            hint="Try again: a fresh link is asked for each time.",
-            status=status,
-            url=public_url(response.url or ""),
-        )
-    raise_for_overload(response)
-    body = _json_or_none(response)
-    message = _message(body)
-    facts = {"marketplace": Civitai.kind, "status": status}
-    if status == 401:
-        if "disabled" in message:
-            raise AccessDeniedError(
-                "The creator has disabled downloads of this file on Civitai.",
-                hint="A token does not help; look for it elsewhere.",
-                **facts,
-            )
-        raise _login_required()
-    if status == 403:
-        if body is None:  # the site's own refusals are JSON; this one comes from in front of it
-            raise _page_not_file()
-        raise (
-            _early_access(body, facts)
-            if "Early Access" in message
-            else AccessDeniedError(
-                "Civitai refuses this download: it is private, or this account is blocked.",
-                hint="Open the model's page while logged in to see why.",
-                **facts,
-            )
-        )
-    if status == 404 and "private" in response.headers.get("Cache-Control", ""):
-        raise UnavailableError(
-            "Civitai's storage did not find the file this time.", hint="Try again.", **facts
-        )
-    if status == 404:
-        raise NotFoundError(
-            "Civitai does not have this file (any more).",
-            hint="Another source may have it.",
-            **facts,
-        )
-    if status == 410:
-        raise GoneError(
-            "The model is archived on Civitai and not available for download.",
-            hint="Another source may have it.",
-            **facts,
-        )
-    if status == 451:
-        raise _region_blocked()
-    raise BadResponseError(
-        f"Civitai refused the download (HTTP {status}): {message}",
-        hint="This is a fault in Satchel or a change at Civitai; please report it.",
-        **facts,
-    )
-
-
-def _early_access(body: Any, facts: Mapping[str, Any]) -> AccessDeniedError:
-    deadline = body.get("deadline") if isinstance(body, dict) else None
-    return AccessDeniedError(
-        "The file is in Early Access on Civitai" + (f" until {deadline}." if deadline else "."),
-        hint="Wait for the date, or buy access on Civitai and set CIVITAI_API_TOKEN.",
-        deadline=deadline,
-        **facts,
-    )
-
-
-def _login_required() -> LoginRequiredError:
-    return LoginRequiredError(
-        "Its creator asks for a login on Civitai.",
-        hint="Set CIVITAI_API_TOKEN in the server's environment to a Civitai API key.",
-        marketplace=Civitai.kind,
-    )
-
-
-def _page_not_file() -> UnavailableError:
-    return UnavailableError(
-        "Civitai answered with a web page instead of the file.", hint="Try again later."
-    )
-
-
-def _region_blocked() -> AccessDeniedError:
-    return AccessDeniedError(
-        "Civitai does not serve this region.",
-        hint="Another source may have the file.",
-        marketplace=Civitai.kind,
-        status=451,
-    )
-
-
-def _unexpected(route: str) -> BadResponseError:
-    return BadResponseError(
-        f"Civitai's {route} answer has an unknown shape.",
-        hint="Update Satchel: the API may have changed.",
-        marketplace=Civitai.kind,
-    )
-
-
-def _json_or_none(response: requests.Response) -> Any:
-    try:
-        return json.loads(response.raw.read(MAX_REFUSAL_BYTES, decode_content=True))
-    except (ValueError, RecursionError, HTTPError, OSError):
-        return None
-
-
-def _message(body: Any) -> str:
-    """The text of an error body; Civitai has several shapes for it."""
-    if not isinstance(body, dict):
-        return "no reason given"
-    error = body.get("error")
-    if isinstance(error, dict):
-        error = error.get("message")
-    return (
-        " - ".join(str(text) for text in (error, body.get("message")) if text) or "no reason given"
     )
