@@ -53,6 +53,7 @@ FLUX = {
 }  # fmt: skip
 CONFIGS = {"sd15": ("SD15", SD15), "flux": ("Flux", FLUX)}
 """Name -> the host's class, and what it builds the model from."""
+DTYPES = ("float16", "bfloat16", "float32")
 
 
 def main() -> None:
@@ -78,7 +79,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="rounds; the fastest counts")
     parser.add_argument("--all", action="store_true", help="eight core loaders on Flux, too")
     parser.add_argument("--models", nargs="+", default=list(CONFIGS), choices=list(CONFIGS))
-    parser.add_argument("--dtypes", nargs="+", default=["float16", "bfloat16", "float32"])
+    parser.add_argument("--dtypes", nargs="+", default=list(DTYPES), choices=list(DTYPES))
     return parser.parse_args()
 
 
