@@ -12,12 +12,8 @@ formulas.py`) to within TOLERANCE of the largest change.
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import json
-import logging
 import math
-import os
 import re
 import sys
 import tempfile
@@ -27,10 +23,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from _host import load_pack, open_host
+
 TOLERANCE = 1e-4
 """The host computes in float32."""
-PACK = "satchel_benchmarked"
 
 
 @dataclass
@@ -51,8 +47,8 @@ class Row:
 
 def main() -> int:
     arguments = _parse_arguments()
-    _open_host()
-    pack = _load_pack()
+    open_host()
+    pack = load_pack()
     start = time.perf_counter()
     rows = []
     with tempfile.TemporaryDirectory(prefix="satchel-formats-") as directory:
@@ -82,39 +78,6 @@ def _parse_arguments() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--samples", type=int, default=2, help="weights to check per case")
     return parser.parse_args()
-
-
-def _open_host() -> None:
-    """ComfyUI on the CPU; it reads `sys.argv` itself, once."""
-    if os.environ.get("SATCHEL_HOST_DIR"):
-        sys.path.insert(0, os.environ["SATCHEL_HOST_DIR"])
-    sys.path.insert(1, str(ROOT / "tests"))
-    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
-    arguments, sys.argv = sys.argv, [sys.argv[0], "--cpu"]
-    try:
-        import comfy.options
-
-        comfy.options.enable_args_parsing()
-        import comfy.cli_args
-    except ImportError:
-        sys.exit("ComfyUI is not on the path: set SATCHEL_HOST_DIR to its source folder.")
-    finally:
-        sys.argv = arguments
-    logging.disable(logging.INFO)
-
-
-def _load_pack() -> Any:
-    """The package as the host loads it, from wherever this file lies."""
-    spec = importlib.util.spec_from_file_location(
-        PACK, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    package = importlib.util.module_from_spec(spec)
-    sys.modules[PACK] = package
-    spec.loader.exec_module(package)
-    importlib.import_module(f"{PACK}.nodes.lora")
-    return package
 
 
 def _run(pack: Any, directory: Path, arguments: argparse.Namespace) -> Iterable[Row]:

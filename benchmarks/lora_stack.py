@@ -19,18 +19,14 @@ the host does on a GPU and for offloaded layers.
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import json
-import logging
-import os
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from _host import load_pack, open_host
+
 LORAS, RANK, ALPHA = 8, 32, 16.0
 SAMPLE = 24
 """Errors are measured on every SAMPLE-th weight: float64 sums are slow."""
@@ -58,8 +54,8 @@ DTYPES = ("float16", "bfloat16", "float32")
 
 def main() -> None:
     arguments = _parse_arguments()
-    _open_host()
-    pack = _load_pack()
+    open_host()
+    pack = load_pack().nodes.lora
     with tempfile.TemporaryDirectory(prefix="satchel-bench-") as directory:
         results = [
             _measure(pack, Path(directory) / model, model, dtype, arguments)
@@ -81,37 +77,6 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", default=list(CONFIGS), choices=list(CONFIGS))
     parser.add_argument("--dtypes", nargs="+", default=list(DTYPES), choices=list(DTYPES))
     return parser.parse_args()
-
-
-def _open_host() -> None:
-    """Puts ComfyUI on the path, on the CPU; it reads `sys.argv` itself, once."""
-    if os.environ.get("SATCHEL_HOST_DIR"):
-        sys.path.insert(0, os.environ["SATCHEL_HOST_DIR"])
-    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
-    arguments, sys.argv = sys.argv, [sys.argv[0], "--cpu"]
-    try:
-        import comfy.options
-
-        comfy.options.enable_args_parsing()
-        import comfy.cli_args
-    except ImportError:
-        sys.exit("ComfyUI is not on the path: set SATCHEL_HOST_DIR to its source folder.")
-    finally:
-        sys.argv = arguments
-    logging.disable(logging.INFO)
-
-
-def _load_pack() -> Any:
-    """The package as the host loads it, from wherever this file lies."""
-    spec = importlib.util.spec_from_file_location(
-        "satchel_benchmarked", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    package = importlib.util.module_from_spec(spec)
-    sys.modules["satchel_benchmarked"] = package
-    spec.loader.exec_module(package)
-    return importlib.import_module("satchel_benchmarked.nodes.lora")
 
 
 def _measure(

@@ -13,6 +13,8 @@ import ipaddress
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -83,7 +85,7 @@ async def _status(_: web.Request) -> web.Response:
 
 async def _plan(request: web.Request) -> web.Response:
     body = await _json_body(request)
-    document = _document(body)
+    document = await asyncio.to_thread(_document, body)
     quick = body.get("quick") is True
 
     def work(report: Report, cancellation: Cancellation) -> Any:
@@ -102,7 +104,7 @@ async def _plan(request: web.Request) -> web.Response:
 async def _install(request: web.Request) -> web.Response:
     _check_may_install(request)
     body = await _json_body(request)
-    document = _document(body)
+    document = await asyncio.to_thread(_document, body)
 
     def work(report: Report, cancellation: Cancellation) -> Any:
         workspace = _workspace().watched(report, cancellation)
@@ -114,7 +116,7 @@ async def _install(request: web.Request) -> web.Response:
 
 async def _export(request: web.Request) -> web.Response:
     body = await _json_body(request)
-    document = _document(body)
+    document = await asyncio.to_thread(_document, body)
 
     def work(report: Report, cancellation: Cancellation) -> Any:
         workspace = _workspace().watched(report, cancellation)
@@ -238,8 +240,14 @@ def _check_may_install(request: web.Request) -> None:
 
 
 def _workspace() -> Workspace:
-    catalog = Catalog(host.system_user_directory() / "catalog.sqlite3")
+    catalog = _catalog(host.system_user_directory() / "catalog.sqlite3")
     return Workspace(Settings.from_environment(), host.model_folders(), catalog)
+
+
+@cache
+def _catalog(path: Path) -> Catalog:
+    """One per server: its tables and pages are checked once, not at every request."""
+    return Catalog(path)
 
 
 def _error_response(error: SatchelError) -> web.Response:

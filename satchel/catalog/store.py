@@ -115,7 +115,8 @@ class Catalog:
             ) from error
 
     def _connect(self) -> sqlite3.Connection:
-        if not self._ready:
+        # The file may be deleted at any time, also while a server runs.
+        if not self._ready or not self._path.exists():
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Switching a database to WAL fails at once, whatever the timeout, while another
             # process does the same; and only one may set a damaged file aside.

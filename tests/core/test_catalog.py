@@ -244,3 +244,14 @@ def test_a_writer_that_is_killed_leaves_everything_it_had_finished(path):
         assert catalog.digests(model(Path(f"/models/{number}"))) == DIGESTS
     catalog.remember(model(Path("/models/after")), DIGESTS)
     assert list(path.parent.glob("*.corrupt-*")) == []
+
+
+def test_a_catalog_that_is_deleted_while_in_use_begins_anew(tmp_path):
+    path = tmp_path / "catalog.sqlite3"
+    catalog = Catalog(path)
+    catalog.remember_sources("civitai", {"0" * 64: ()})
+    for file in tmp_path.glob("catalog.sqlite3*"):
+        file.unlink()
+
+    assert catalog.sources("civitai", ["0" * 64]) == {}
+    assert path.exists()

@@ -180,3 +180,13 @@ def test_the_token_is_in_no_log_and_no_database(author: ComfyUI) -> None:
     assert status == 200
     assert json.loads(answer)["civitai_token"] is True
     assert TOKEN.encode() not in answer
+
+
+def test_the_status_counts_what_the_lora_cache_did(author: ComfyUI) -> None:
+    before = author.get_json(f"{PREFIX}/status")["lora_cache"]
+
+    author.run_prompt(API, {"extra_pnginfo": {"workflow": UI}})
+
+    after = author.get_json(f"{PREFIX}/status")["lora_cache"]
+    assert after["misses"] > before["misses"]
+    assert after["bytes"] > 0
