@@ -135,10 +135,13 @@ def bench(arguments: Namespace, more: Sequence[str]) -> int:
             f"There is no benchmark {arguments.name!r}; there are: {', '.join(names) or 'none'}."
         )
     chosen = names if arguments.name is None else [arguments.name]
-    host = provide_host(cache_root())
+    # With --json, stdout is what the benchmark prints and nothing else.
+    talk = sys.stderr if "--json" in more else sys.stdout
+    with redirect_stdout(talk):
+        host = provide_host(cache_root())
     statuses = []
     for name in chosen:
-        say(f"== {name}")
+        print(f"== {name}", file=talk, flush=True)
         statuses.append(run_in_host(host, BENCHMARKS / f"{name}.py", more))
     return int(any(statuses))
 
