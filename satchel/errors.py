@@ -253,6 +253,12 @@ class WorkflowFormatError(WorkflowError):
     code = "workflow_format"
 
 
+class ConversionError(WorkflowError):
+    """A node of another pack has no exact counterpart here."""
+
+    code = "conversion"
+
+
 class LockError(WorkflowError):
     """The lock is malformed. `details`: `path` inside the document."""
 
