@@ -122,16 +122,21 @@ def _row(
         value = as_number(letter, constant(values, letter, _LETTERS[letter]))
         text += f";{letter}={value:g}"
     if "seed" in used:
-        seed = int(as_number("seed", constant(values, "seed", 0))) % 2**31
+        seed = _seed(constant(values, "seed", 0)) % 2**31  # as that pack does
         text += f";seed={seed}"
         if values.get("control_after_generate", "fixed") != "fixed":
             notes.append(
-                f"Its seed changed after each run; it stays {seed} here, so the random weights stay."
+                f"Its seed changed after each run; it stays {seed} now, and the random weights too."
             )
     text += ";inverse=1" if inverse else ""
     _check(text, surroundings)
     idle = frozenset({*_LETTERS, "seed"} - used)
     return Row(on, lora_name(values.get("lora_name")), 1.0, 1.0, text), notes, idle
+
+
+def _seed(value: Any) -> int:
+    """A whole number of up to 64 bits, which a float would round."""
+    return value if isinstance(value, int) else int(as_number("seed", value))
 
 
 def _vector(

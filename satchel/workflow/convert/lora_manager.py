@@ -1,9 +1,9 @@
 """ComfyUI-Lora-Manager: Lora Loader, Lora Stacker and LoRA Text Loader.
 
 Rows are objects `{"name", "strength", "clipStrength", "active"}` in a list that is one of the saved
-values: the second of `["<tags>", [rows]]`, the third since `[{"version": 1, ...}, "<tags>", [rows]]`.
-An API graph has them as `{"loras": {"__value__": [rows]}}`. The text with the tags has no say.
-Names have no extension and mostly no folder. Early releases padded the list with `__dummy_item`s.
+values: the second of `["<tags>", [rows]]`, or the third of `[{"version": 1}, "<tags>", [rows]]`. An
+API graph has them as `{"loras": {"__value__": [rows]}}`. The text with the tags has no say.
+Names have no extension and mostly no folder. Early releases padded it with `__dummy_item`s.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Nodes of other packs as they were saved, and the nodes that take their places, as plain values."""
+"""Nodes of other packs as they were saved, and what takes their places, as plain values."""
 
 from __future__ import annotations
 

@@ -123,9 +123,9 @@ class UiGraph:
         Other links are still in the table then, with places that mean nothing any more.
         """
         carried: dict[Any, int] = {}
-        slots = input_slots(new)
+        slots, sources = input_slots(new), _sources(new)
         for index, slot in enumerate(slots):
-            link_id = old_links.get(_source(new, slot["name"]))
+            link_id = old_links.get(sources.get(slot["name"], ""))
             if link_id is not None and link_id not in carried:
                 slot["link"] = link_id
                 carried[link_id] = index
@@ -136,8 +136,9 @@ class UiGraph:
 
     def _repeat_links(self, scope: _Scope, node: Json, new: NewNode, old_links: Json) -> None:
         """One old input may be two new ones: the second gets a link of its own."""
+        sources = _sources(new)
         for index, slot in enumerate(node["inputs"]):
-            wire = scope.links.find(old_links.get(_source(new, slot["name"])))
+            wire = scope.links.find(old_links.get(sources.get(slot["name"], "")))
             if slot["link"] is None and wire is not None:
                 origin = (wire.origin_id, wire.origin_slot)
                 self._connect(scope, origin, (node["id"], index), slot["type"])
@@ -256,10 +257,10 @@ def _key(scope: _Scope, node_id: Any) -> str:
     return f"{scope.id}:{node_id}" if scope.id else str(node_id)
 
 
-def _source(new: NewNode, name: str) -> str | None:
-    """The old input whose link a new input takes over."""
-    cell = new.cells().get(name)
-    return cell.name if isinstance(cell, Link) else new.sockets.get(name)
+def _sources(new: NewNode) -> dict[str, str]:
+    """New input -> the old one whose link it takes over."""
+    cells = {name: cell.name for name, cell in new.cells().items() if isinstance(cell, Link)}
+    return {**new.sockets, **cells}
 
 
 def _become(node: Json, new: NewNode) -> None:
@@ -271,9 +272,11 @@ def _become(node: Json, new: NewNode) -> None:
     node["properties"] = {
         name: value for name, value in kept.items() if name not in _OF_THE_OLD_PACK
     } | {"Node name for S&R": new.class_type}
+    names = {posix_name(row.lora): row.lora for row in new.rows if isinstance(row.lora, str)}
     for model in tables(node["properties"].get("models")):
-        if isinstance(model.get("name"), str):
-            model["name"] = posix_name(model["name"])
+        name = model.get("name")
+        if isinstance(name, str):  # it has to be spelled as in its row
+            model["name"] = names.get(posix_name(name), name)
     node["type"] = new.class_type
     node["widgets_values"] = [_shown(name, cell) for name, cell in new.cells().items()]
 
