@@ -13,9 +13,11 @@ from .triggers import TRIGGER_NODES
 
 class SatchelExtension(ComfyExtension):
     async def on_load(self) -> None:
+        from .replacements import register_replacements
         from .routes import register_routes
 
         register_routes()
+        await register_replacements()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [*LORA_NODES, *PROMPT_NODES, *TRIGGER_NODES, *HOOK_NODES, *REPORT_NODES]

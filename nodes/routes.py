@@ -28,13 +28,15 @@ from ..satchel.errors import (
     UnsupportedMediaTypeError,
 )
 from ..satchel.jobs import Job, Jobs, Work
+from ..satchel.lora.presets import all_presets
 from ..satchel.progress import Cancellation, Progress, Report
 from ..satchel.settings import Settings
 from ..satchel.workflow.author import build_lock
+from ..satchel.workflow.convert import convert, convertible_types
 from ..satchel.workflow.documents import WorkflowDocument, read_bytes, read_json
 from ..satchel.workflow.export import export
 from ..satchel.workflow.install import install
-from ..satchel.workflow.plan import plan_document
+from ..satchel.workflow.plan import host_name, plan_document
 from ..satchel.workflow.rewrite import rewrite
 from ..satchel.workspace import Workspace
 from . import host
@@ -55,6 +57,7 @@ def register_routes() -> None:
     host.add_route("POST", f"{PREFIX}/plan", _guarded(_plan))
     host.add_route("POST", f"{PREFIX}/install", _guarded(_install))
     host.add_route("POST", f"{PREFIX}/export", _guarded(_export))
+    host.add_route("POST", f"{PREFIX}/convert", _guarded(_convert))
     host.add_route("GET", f"{PREFIX}/jobs/{{id}}", _guarded(_job))
     host.add_route("POST", f"{PREFIX}/jobs/{{id}}/cancel", _guarded(_cancel_job))
 
@@ -79,6 +82,7 @@ async def _status(_: web.Request) -> web.Response:
             "civitai_token": settings.civitai_token is not None,
             "folders": sorted(host.model_folders().roots),
             "lora_cache": host.lora_cache().counts(),
+            "convertible": convertible_types(),
         }
     )
 
@@ -127,6 +131,38 @@ async def _export(request: web.Request) -> web.Response:
         return value
 
     return await _run(work, body)
+
+
+async def _convert(request: web.Request) -> web.Response:
+    body = await _json_body(request)
+    types, nodes = _names(body, "types"), _names(body, "nodes")
+
+    def work() -> dict[str, Any]:
+        presets = all_presets(host.system_user_directory() / "presets")
+        names = [host_name(name) for name in host.lora_names()]
+        conversion = convert(
+            _document(body), names=names, presets=presets, types=types, nodes=nodes
+        )
+        return conversion.to_json()
+
+    return web.json_response(await asyncio.to_thread(work))
+
+
+def _names(body: dict[str, Any], key: str) -> list[str] | None:
+    """A list of texts from a body, if it has one.
+
+    Raises:
+        InvalidInputError: it is something else.
+    """
+    value = body.get(key)
+    if value is not None and not (
+        isinstance(value, list) and all(isinstance(name, str) for name in value)
+    ):
+        raise InvalidInputError(
+            f"What stands under {key} is no list of texts.",
+            hint=f'Leave {key} out, or send something like "{key}": ["..."].',
+        )
+    return value
 
 
 async def _job(request: web.Request) -> web.Response:

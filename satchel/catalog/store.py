@@ -52,6 +52,11 @@ class Catalog:
         self._path = path
         self._ready = False
 
+    @property
+    def path(self) -> Path:
+        """Where it is; a user's presets lie beside it."""
+        return self._path
+
     def digests(self, model: LocalModel) -> FileDigests | None:
         """What is known of a file, if it is still the file that was hashed."""
         with self._transaction() as db:

@@ -13,11 +13,13 @@ from ..file_names import check_format, checked_name, destination
 from ..folders import LocalModel
 from ..identify import identify_file
 from ..identity import ModelIdentity
+from ..lora.presets import all_presets
 from ..references import parse_reference
 from ..workflow.author import build_lock
+from ..workflow.convert import convert
 from ..workflow.documents import WorkflowDocument, read_file
 from ..workflow.install import install
-from ..workflow.plan import Plan, plan_document
+from ..workflow.plan import Plan, host_name, plan_document
 from ..workflow.verify import VerifiedModel, verify_document
 from ..workspace import Workspace
 from . import outputs, texts
@@ -98,6 +100,25 @@ def verify(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     )
 
 
+def convert_nodes(arguments: argparse.Namespace, workspace: Workspace) -> Result:
+    """Puts LoRA Stacks in the place of other packs' LoRA nodes."""
+    document = read_file(arguments.graph)
+    _require_graph(arguments.graph, document)
+    if arguments.output is not None:
+        _check_output(arguments.output, [(arguments.graph, document)])
+    names = [host_name(model.name) for model in workspace.folders.files(["loras"])]
+    presets = all_presets(workspace.catalog.path.parent / "presets")
+    # Without any file it is more likely that nobody said where they are.
+    conversion = convert(document, names=names or None, presets=presets)
+    if arguments.output is not None:
+        outputs.write_graph(arguments.output, conversion.document)
+    return Result(
+        conversion.to_json(),
+        texts.convert_text(arguments.graph, conversion, arguments.output),
+        1 if conversion.kept else 0,
+    )
+
+
 def scan(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     """Lists model files."""
     unknown = [kind for kind in arguments.kinds if kind not in workspace.folders]
@@ -152,6 +173,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Workspace], Result]] = {
     "lock": lock,
     "plan": plan,
     "install": install_models,
+    "convert": convert_nodes,
     "verify": verify,
     "scan": scan,
     "identify": identify,

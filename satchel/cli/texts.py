@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..folders import ModelFolders
+from ..workflow.convert import Conversion
 from ..workflow.install import Imported
 from ..workflow.lock import Lock
 from ..workflow.plan import Plan
@@ -73,6 +74,23 @@ def imported_text(path: Path, made: Imported, output: Path | None) -> str:
     elif made.rewrites:
         lines.append("The graph itself is unchanged: -o FILE writes it with these names.")
     return "\n".join([plan_text(path, made.plan), *lines])
+
+
+def convert_text(path: Path, made: Conversion, output: Path | None) -> str:
+    """One line per node, and one for each thing that is not as it was."""
+    lines = [f"{path}:"]
+    for entry in made.converted:
+        rows = f", rows: {entry.rows}" if entry.rows else ""
+        lines.append(f"node {entry.node}: {entry.old_type} becomes {entry.new_type}{rows}")
+        lines += [f"  {note}" for note in entry.notes]
+    lines += [f"node {kept.node}: {kept.type} stays. {kept.reason}" for kept in made.kept]
+    if not made.converted and not made.kept:
+        lines.append("It has no LoRA nodes of packs that are known here.")
+    if output is not None:
+        lines.append(f"Wrote {output}.")
+    elif made.converted:
+        lines.append("Nothing is changed yet: -o FILE writes the converted graph.")
+    return "\n".join(plain(line) for line in lines)
 
 
 def verify_text(path: Path, models: Sequence[VerifiedModel]) -> str:

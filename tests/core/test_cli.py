@@ -34,7 +34,7 @@ from satchel.workflow import png
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs/lock.schema.json").read_text(encoding="utf-8"))
-COMMANDS = ("lock", "plan", "install", "verify", "scan", "identify", "get")
+COMMANDS = ("lock", "plan", "install", "convert", "verify", "scan", "identify", "get")
 PLAN_KEYS = {"models", "bytes_to_fetch", "bytes_free", "ok", "installable"}
 PLANNED_KEYS = {"name", "directory", "state", "local", "source", "bytes", "fetch", "reason",
                 "used_by", "sha256"}  # fmt: skip

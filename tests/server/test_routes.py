@@ -50,7 +50,7 @@ def test_object_info_does_not_repeat_the_lora_list(author: ComfyUI) -> None:
     assert LORAS[0].name not in json.dumps(info)
 
 
-@pytest.mark.parametrize("path", ["/plan", "/install", "/export", "/jobs/1/cancel"])
+@pytest.mark.parametrize("path", ["/plan", "/install", "/export", "/convert", "/jobs/1/cancel"])
 def test_a_body_that_is_not_declared_as_json_is_refused(author: ComfyUI, path: str) -> None:
     body = json.dumps({"json": API}).encode()
 
@@ -60,7 +60,7 @@ def test_a_body_that_is_not_declared_as_json_is_refused(author: ComfyUI, path: s
         assert json.loads(answer)["error"]["code"] == "unsupported_media_type"
 
 
-@pytest.mark.parametrize("path", ["/plan", "/install", "/export"])
+@pytest.mark.parametrize("path", ["/plan", "/install", "/export", "/convert"])
 def test_a_get_never_works(author: ComfyUI, path: str) -> None:
     status, _ = author.request("GET", PREFIX + path)
 
@@ -165,6 +165,46 @@ def test_an_export_carries_the_lock_and_no_secret(author: ComfyUI) -> None:
     for embedded in stack["properties"]["models"]:
         assert set(embedded) == {"name", "url", "hash", "hash_type", "directory"}
         assert embedded["name"] in stack["widgets_values"]
+
+
+POWER = {"class_type": "Power Lora Loader (rgthree)", "inputs": {
+    "lora_1": {"on": False, "lora": LORAS[0].name, "strength": 0.5}}}  # fmt: skip
+MANAGED = {"class_type": "Lora Stacker (LoraManager)", "inputs": {"loras": {"__value__": [
+    {"name": LORAS[1].name.removesuffix(".safetensors"), "strength": "0.40", "active": True}]}}}  # fmt: skip
+
+
+def test_lora_nodes_of_other_packs_are_converted(author: ComfyUI) -> None:
+    answer = author.post_json(f"{PREFIX}/convert", {"json": {"1": POWER, "2": MANAGED}})
+
+    assert set(answer) == {"graph", "prompt", "converted", "kept"}
+    assert [(entry["node"], entry["to"]) for entry in answer["converted"]] == [
+        ("1", "SatchelLoraStack"), ("2", "SatchelLoraStack")
+    ]  # fmt: skip
+    first, second = answer["prompt"]["1"]["inputs"], answer["prompt"]["2"]["inputs"]
+    assert (first["on_1"], first["lora_1"], first["strength_clip_1"]) == (False, LORAS[0].name, 0.5)
+    assert (second["lora_1"], second["strength_model_1"]) == (LORAS[1].name, 0.4)
+    only = author.post_json(
+        f"{PREFIX}/convert", {"json": {"1": POWER, "2": MANAGED}, "nodes": ["2"]}
+    )
+    assert [entry["node"] for entry in only["converted"]] == ["2"]
+    assert only["prompt"]["1"] == POWER
+
+
+@pytest.mark.parametrize("key", ["types", "nodes"])
+@pytest.mark.parametrize("value", ["1", [1], {}])
+def test_a_selection_that_is_no_list_of_texts_is_refused(
+    author: ComfyUI, key: str, value: Any
+) -> None:
+    status, error = refusal(author, "/convert", {"json": {"1": POWER}, key: value})
+
+    assert (status, error["code"]) == (400, "invalid_input")
+
+
+def test_the_host_knows_which_nodes_it_can_replace_and_we_which_we_can(author: ComfyUI) -> None:
+    (replacement,) = author.get_json("/node_replacements")["CR Apply LoRA Stack"]
+
+    assert replacement["new_node_id"] == "SatchelLoraStack"
+    assert POWER["class_type"] in author.get_json(f"{PREFIX}/status")["convertible"]
 
 
 def test_the_token_is_in_no_log_and_no_database(author: ComfyUI) -> None:

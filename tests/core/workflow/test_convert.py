@@ -115,10 +115,10 @@ def sources(graph: Json, node_id: int) -> dict[str, tuple[Any, int]]:
 def test_a_node_keeps_its_links_its_place_and_its_looks() -> None:
     loader = node(1, "CheckpointLoaderSimple", "", "MODEL CLIP VAE")
     power = node(2, POWER, "model clip", "MODEL CLIP", POWER_VALUES)
-    power |= {"title": "Mine", "color": "#323", "bgcolor": "#535", "mode": 4, "pos": {"0": 7, "1": 8},
-              "flags": {"collapsed": True}, "shape": 1}  # fmt: skip
-    power["properties"] |= {"cnr_id": "rgthree-comfy", "ver": "1", "Show Strengths": "Single Strength",
-                            "ue_properties": {"x": 1}}  # fmt: skip
+    power |= {"title": "Mine", "color": "#323", "bgcolor": "#535", "mode": 4, "shape": 1,
+              "pos": {"0": 7, "1": 8}, "flags": {"collapsed": True}}  # fmt: skip
+    power["properties"] |= {"cnr_id": "rgthree-comfy", "ver": "1", "ue_properties": {"x": 1},
+                            "Show Strengths": "Single Strength"}  # fmt: skip
     text = node(3, "CLIPTextEncode", "clip", "CONDITIONING")
     sampler = node(4, "KSampler", "model", "LATENT")
     graph = wired(loader, power, text, sampler,
