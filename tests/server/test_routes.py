@@ -167,14 +167,16 @@ def test_an_export_carries_the_lock_and_no_secret(author: ComfyUI) -> None:
         assert embedded["name"] in stack["widgets_values"]
 
 
-POWER = {"class_type": "Power Lora Loader (rgthree)", "inputs": {
-    "lora_1": {"on": False, "lora": LORAS[0].name, "strength": 0.5}}}  # fmt: skip
-MANAGED = {"class_type": "Lora Stacker (LoraManager)", "inputs": {"loras": {"__value__": [
-    {"name": LORAS[1].name.removesuffix(".safetensors"), "strength": "0.40", "active": True}]}}}  # fmt: skip
+POWER_ROW = {"on": False, "lora": LORAS[0].name, "strength": 0.5}
+POWER = {"class_type": "Power Lora Loader (rgthree)", "inputs": {"lora_1": POWER_ROW}}
+STEM = LORAS[1].name.removesuffix(".safetensors")
+MANAGED_ROWS = {"__value__": [{"name": STEM, "strength": "0.40", "active": True}]}
+MANAGED = {"class_type": "Lora Stacker (LoraManager)", "inputs": {"loras": MANAGED_ROWS}}
+OTHERS = {"1": POWER, "2": MANAGED}
 
 
 def test_lora_nodes_of_other_packs_are_converted(author: ComfyUI) -> None:
-    answer = author.post_json(f"{PREFIX}/convert", {"json": {"1": POWER, "2": MANAGED}})
+    answer = author.post_json(f"{PREFIX}/convert", {"json": OTHERS})
 
     assert set(answer) == {"graph", "prompt", "converted", "kept"}
     assert [(entry["node"], entry["to"]) for entry in answer["converted"]] == [
@@ -184,7 +186,7 @@ def test_lora_nodes_of_other_packs_are_converted(author: ComfyUI) -> None:
     assert (first["on_1"], first["lora_1"], first["strength_clip_1"]) == (False, LORAS[0].name, 0.5)
     assert (second["lora_1"], second["strength_model_1"]) == (LORAS[1].name, 0.4)
     only = author.post_json(
-        f"{PREFIX}/convert", {"json": {"1": POWER, "2": MANAGED}, "nodes": ["2"]}
+        f"{PREFIX}/convert", {"json": OTHERS, "nodes": ["2"]}
     )
     assert [entry["node"] for entry in only["converted"]] == ["2"]
     assert only["prompt"]["1"] == POWER
