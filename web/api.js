@@ -4,6 +4,8 @@
 /** @typedef {import('./types/satchel').JobStatus} JobStatus */
 /** @typedef {import('./types/satchel').SentDocument} SentDocument */
 /** @typedef {import('./types/satchel').PlanResult} PlanResult */
+/** @typedef {import('./types/satchel').ConvertResult} ConvertResult */
+/** @typedef {import('./types/satchel').NodeSelection} NodeSelection */
 /** @typedef {import('./types/satchel').ErrorBody} ErrorBody */
 
 const PREFIX = '/satchel/v1'
@@ -48,6 +50,26 @@ export class SatchelApi {
    */
   quickPlan(document) {
     return this.#request('POST', '/plan', { ...document, quick: true })
+  }
+
+  /**
+   * Types of other packs' nodes that can become LoRA Stacks.
+   *
+   * @returns {Promise<string[]>}
+   */
+  async convertibleTypes() {
+    return (await this.#request('GET', '/status')).convertible
+  }
+
+  /**
+   * The graph with LoRA Stacks in the place of other packs' nodes.
+   *
+   * @param {SentDocument} document
+   * @param {NodeSelection} selection
+   * @returns {Promise<ConvertResult>}
+   */
+  convert(document, selection) {
+    return this.#request('POST', '/convert', { ...document, ...selection })
   }
 
   /**

@@ -1,6 +1,10 @@
-/** What this package adds to the host: the LoRA Stack's rows, a menu, and the import dialog. */
+/**
+ * What this package adds to the host: the LoRA Stack's rows, a menu, the import dialog, and the
+ * conversion of other packs' LoRA nodes.
+ */
 
 import { SatchelApi } from './api.js'
+import { Converter, OFFER_CONVERSION } from './converter.js'
 import { openExportDialog } from './dialogs/export_dialog.js'
 import { AUTO_DIALOG, Importer } from './importer.js'
 import { exportFileName } from './lib/documents.js'
@@ -18,7 +22,9 @@ import { LORA_STACK, addButtons, restoreRowsOnLoad } from './widgets/lora_stack.
  */
 export function install(app, api, globals) {
   app.registerExtension(loraStackExtension(app, api, globals))
-  app.registerExtension(portabilityExtension(app, api))
+  const satchel = new SatchelApi(api)
+  app.registerExtension(portabilityExtension(app, satchel))
+  app.registerExtension(conversionExtension(app, satchel))
 }
 
 /**
@@ -57,10 +63,49 @@ function loraStackExtension(app, api, globals) {
 
 /**
  * @param {ComfyApp} app
- * @param {ComfyApi} api
+ * @param {SatchelApi} satchel
  */
-function portabilityExtension(app, api) {
-  const satchel = new SatchelApi(api)
+function conversionExtension(app, satchel) {
+  const converter = new Converter(app, satchel)
+  return {
+    name: 'Satchel.Conversion',
+    commands: [
+      {
+        id: 'Satchel.ConvertLoraNodes',
+        label: 'Convert LoRA nodes to LoRA Stack',
+        icon: 'pi pi-arrow-right-arrow-left',
+        function: () => converter.convert({}),
+      },
+    ],
+    menuCommands: [{ path: ['Satchel'], commands: ['Satchel.ConvertLoraNodes'] }],
+    settings: [
+      {
+        id: OFFER_CONVERSION,
+        name: 'Offer to convert LoRA nodes of packs that are not installed',
+        category: ['Satchel', 'Convert', 'OfferOnOpen'],
+        type: 'boolean',
+        defaultValue: true,
+      },
+    ],
+    async init() {
+      await converter.learnTypes()
+    },
+    /** @param {import('./types/comfy').MissingNode[]} missing */
+    afterConfigureGraph(missing) {
+      converter.offer(missing)
+    },
+    /** @param {import('./types/comfy').Node} node */
+    getNodeMenuItems(node) {
+      return converter.menuItems(node)
+    },
+  }
+}
+
+/**
+ * @param {ComfyApp} app
+ * @param {SatchelApi} satchel
+ */
+function portabilityExtension(app, satchel) {
   const importer = new Importer(app, satchel)
   return {
     name: 'Satchel.Portability',

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,9 @@ INSPIRE = ui_node(
 
 
 @pytest.fixture(autouse=True)
-def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SATCHEL_CATALOG", str(tmp_path / "user/catalog.sqlite3"))
     monkeypatch.chdir(tmp_path)
-    yield
 
 
 def graph_file(folder: Path, *nodes: dict[str, Any]) -> Path:

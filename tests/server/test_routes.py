@@ -185,9 +185,7 @@ def test_lora_nodes_of_other_packs_are_converted(author: ComfyUI) -> None:
     first, second = answer["prompt"]["1"]["inputs"], answer["prompt"]["2"]["inputs"]
     assert (first["on_1"], first["lora_1"], first["strength_clip_1"]) == (False, LORAS[0].name, 0.5)
     assert (second["lora_1"], second["strength_model_1"]) == (LORAS[1].name, 0.4)
-    only = author.post_json(
-        f"{PREFIX}/convert", {"json": OTHERS, "nodes": ["2"]}
-    )
+    only = author.post_json(f"{PREFIX}/convert", {"json": OTHERS, "nodes": ["2"]})
     assert [entry["node"] for entry in only["converted"]] == ["2"]
     assert only["prompt"]["1"] == POWER
 

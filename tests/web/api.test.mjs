@@ -110,3 +110,15 @@ test('answers that are no JSON of ours still become a sentence', async () => {
     await assert.rejects(api.quickPlan(document), { message })
   }
 })
+
+test('nodes are converted as selected, and what can be is asked of the server', async () => {
+  const { host, api } = satchel({
+    'POST /satchel/v1/convert': [[200, { converted: [], kept: [] }]],
+    'GET /satchel/v1/status': [[200, { version: '1', convertible: ['A'] }]],
+  })
+
+  assert.deepEqual(await api.convert(document, { nodes: ['3'] }), { converted: [], kept: [] })
+  assert.deepEqual(await api.convertibleTypes(), ['A'])
+
+  assert.deepEqual(host.requests[0][2], { ...document, nodes: ['3'] })
+})

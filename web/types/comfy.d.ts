@@ -27,6 +27,7 @@ export interface Graph {
   nodes: Node[]
   subgraphs?: Map<string, Graph>
   getLink(id: number): Link | undefined
+  serialize(): SavedGraph
   trigger?(event: string, detail: Record<string, unknown>): void
 }
 
@@ -38,6 +39,8 @@ export interface Node {
   widgets?: Widget[]
   inputs: InputSlot[]
   graph?: Graph | null
+  /** Of a node whose type nobody registered: what was loaded. */
+  last_serialization?: SavedNode
   addWidget(
     type: string,
     name: string,
@@ -69,6 +72,7 @@ export interface NodeType {
 
 /** A saved graph, root or subgraph definition. */
 export interface SavedGraph {
+  name?: string
   nodes: SavedNode[]
   extra?: Record<string, unknown>
   definitions?: { subgraphs?: SavedGraph[] }
@@ -99,10 +103,25 @@ export interface HostGlobals {
   LGraphCanvas: { active_canvas?: unknown }
 }
 
+/** Undo and redo of one workflow. */
+export interface ChangeTracker {
+  _restoringState?: boolean
+  activeState: SavedGraph
+  undoQueue: SavedGraph[]
+  redoQueue: SavedGraph[]
+  /** Makes what changed on the canvas a step of its own. */
+  captureCanvasState(): void
+  /** Opens the last of `source` in place, and puts the state before it on `target`. */
+  updateState(source: SavedGraph[], target: SavedGraph[]): Promise<void>
+}
+
 export interface Workflow {
   filename?: string
-  changeTracker?: { _restoringState?: boolean }
+  changeTracker?: ChangeTracker
 }
+
+/** A node of the opened graph whose type nobody registered. */
+export type MissingNode = string | { type: string; nodeId?: string | number }
 
 export interface ToastMessage {
   severity: 'success' | 'info' | 'warn' | 'error'

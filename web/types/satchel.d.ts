@@ -54,6 +54,36 @@ export interface ExportResult {
   removed: string[]
 }
 
+export interface ConvertedNode {
+  /** Its id; `SUBGRAPH:ID` for one inside a subgraph's definition. */
+  node: string
+  from: string
+  to: string
+  rows: number
+  /** Types of nodes that came along. */
+  added: string[]
+  /** What is not as it was, one sentence each. */
+  notes: string[]
+}
+
+export interface KeptNode {
+  node: string
+  type: string
+  reason: string
+}
+
+export interface ConvertResult {
+  graph: SavedGraph
+  converted: ConvertedNode[]
+  kept: KeptNode[]
+}
+
+/** Which nodes to convert; all of them without it. */
+export interface NodeSelection {
+  types?: string[]
+  nodes?: string[]
+}
+
 export interface Progress {
   job?: string
   state: 'hashing' | 'resolving' | 'downloading' | 'done' | 'failed'
