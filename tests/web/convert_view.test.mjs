@@ -29,7 +29,7 @@ test('convertible nodes are counted, their types listed once', () => {
 })
 
 test('an offer speaks of one node or of several', () => {
-  assert.match(offerTitle(1), /a LoRA node whose pack is/)
+  assert.match(offerTitle(1), /^A LoRA node whose pack is/)
   assert.match(offerTitle(3), /3 LoRA nodes whose packs are/)
   assert.match(offerDetail([POWER]), /^Power Lora Loader \(rgthree\) can become a LoRA Stack,/)
   assert.match(offerDetail([POWER, 'LoRA Stacker']), /, LoRA Stacker can become LoRA Stacks,/)

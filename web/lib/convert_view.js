@@ -22,8 +22,8 @@ export function convertibleAmong(missing, convertible) {
 /** @param {number} count */
 export function offerTitle(count) {
   return count === 1
-    ? 'This workflow has a LoRA node whose pack is not installed'
-    : `This workflow has ${count} LoRA nodes whose packs are not installed`
+    ? 'A LoRA node whose pack is not installed'
+    : `${count} LoRA nodes whose packs are not installed`
 }
 
 /** @param {readonly string[]} types */

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from .nodes import LORA_STACK, TRIGGER_NODE, TRIGGER_WORDS, Applied, Link, NewNode, SavedNode
-from .sockets import DISPLAY_NAMES, TRIGGER_NOTE, TRIGGER_VALUES, lost_input, lost_output
+from .nodes import (
+    LORA_STACK,
+    TRIGGER_NODE,
+    TRIGGER_VALUES,
+    TRIGGER_WORDS,
+    Applied,
+    Link,
+    NewNode,
+    SavedNode,
+)
+from .sockets import DISPLAY_NAMES, TRIGGER_NOTE, lost_input, lost_output
 
 Json = dict[str, Any]
 

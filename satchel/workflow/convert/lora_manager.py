@@ -1,13 +1,17 @@
-"""ComfyUI-Lora-Manager: Lora Loader, Lora Stacker and LoRA Text Loader.
+"""ComfyUI-Lora-Manager: Lora Loader, Lora Stacker, LoRA Text Loader and TriggerWord Toggle.
 
 Rows are objects `{"name", "strength", "clipStrength", "active"}` in a list that is one of the saved
 values: the second of `["<tags>", [rows]]`, or the third of `[{"version": 1}, "<tags>", [rows]]`. An
 API graph has them as `{"loras": {"__value__": [rows]}}`. The text with the tags has no say.
 Names have no extension and mostly no folder. Early releases padded it with `__dummy_item`s.
+
+A TriggerWord Toggle saves `group_mode, default_active, allow_strength_adjustment, [words], text` with
+words `{"text", "active", "strength"}`, and gives the active ones joined by commas.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +22,8 @@ from .nodes import (
     LORA_STACK,
     MODEL,
     PROMPT_NODE,
+    TRIGGER_NODE,
+    TRIGGER_VALUES,
     TRIGGER_WORDS,
     Link,
     NewNode,
@@ -66,6 +72,51 @@ def _text_loader(node: SavedNode, _: Surroundings) -> NewNode:
     )
 
 
+def _word_toggle(node: SavedNode, _: Surroundings) -> NewNode:
+    values = node.named(_words_layout)
+    words = _table(values.get("toggle_trigger_words"))
+    if words is None:
+        raise ConversionError("It has no list of words.")
+    grouped = values.get("group_mode", True) is not False
+    weighted = values.get("allow_strength_adjustment") is True
+    active = [
+        _word(word, grouped=grouped, weighted=weighted)
+        for word in words
+        if word.get("active") and word.get("text")
+    ]
+    return NewNode(
+        {},
+        (("filtered_trigger_words", 0),),
+        values={**TRIGGER_VALUES, "extra": ", ".join(active)},
+        class_type=TRIGGER_NODE,
+        notes=(
+            "Its words are the ones that were active; they no longer follow the LoRAs. Connect a "
+            "LORA_STACK to add the words that files name.",
+        ),
+        without_effect=frozenset({"trigger_words"}),
+    )
+
+
+def _words_layout(saved: list[Any]) -> dict[str, Any]:
+    """The words are the last list: some releases left lists in the places of switches."""
+    lists = [value for value in saved if _table(value) is not None]
+    return {
+        "group_mode": saved[0] if saved else True,
+        "allow_strength_adjustment": saved[2] if len(saved) > 2 else False,
+        "toggle_trigger_words": lists[-1] if lists else None,
+    }
+
+
+def _word(word: Mapping[str, Any], *, grouped: bool, weighted: bool) -> str:
+    text, strength = str(word["text"]).strip(), word.get("strength")
+    bare = re.sub(r"^\((.+):[0-9.]+\)$", r"\1", text)
+    if not weighted:
+        return text if grouped else bare
+    if strength is None:
+        return text
+    return f"({bare}:{as_number(f'strength of {bare}', strength):.2f})"
+
+
 def _rows(node: SavedNode, surroundings: Surroundings) -> tuple[tuple[Row, ...], tuple[str, ...]]:
     rows, notes = [], []
     for saved in _saved_rows(node):
@@ -96,9 +147,16 @@ def _saved_rows(node: SavedNode) -> list[Mapping[str, Any]]:
     else:
         found = list(node.widgets) if isinstance(node.widgets, list) else []
     for value in found:
-        if isinstance(value, list) and all(isinstance(row, Mapping) for row in value):
-            return [row for row in value if not _is_padding(row)]
+        rows = _table(value)
+        if rows is not None:
+            return [row for row in rows if not _is_padding(row)]
     raise ConversionError("It has no list of LoRAs.")
+
+
+def _table(value: Any) -> list[Mapping[str, Any]] | None:
+    """The value, if it is a list of objects."""
+    is_table = isinstance(value, list) and all(isinstance(row, Mapping) for row in value)
+    return value if is_table else None
 
 
 def _is_padding(row: Mapping[str, Any]) -> bool:
@@ -129,6 +187,7 @@ PACK = Pack(
         "Lora Loader (LoraManager)": _lora_loader,
         "Lora Stacker (LoraManager)": _lora_stacker,
         "LoRA Text Loader (LoraManager)": _text_loader,
+        "TriggerWord Toggle (LoraManager)": _word_toggle,
     },
     refused={"Lora Randomizer (LoraManager)": _RANDOM, "Lora Cycler (LoraManager)": _RANDOM},
 )

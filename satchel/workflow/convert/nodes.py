@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ...errors import ConversionError
 from ...folders import posix_name
-from ...lora.rows import FIELDS, MAX_STRENGTH, MIN_STRENGTH, NO_LORA
+from ...lora.rows import MAX_STRENGTH, MIN_STRENGTH, NO_LORA
 from ..loaders import STACK_NODE
 
 PROMPT_NODE = "SatchelLoraStackFromPrompt"
 TRIGGER_NODE = "SatchelTriggerWords"
+
+TRIGGER_VALUES = {"lora": "None", "extra": "", "exclude": ""}
+"""The widgets of a Trigger Words node, in saved order."""
 
 MODEL, CLIP, LORA_STACK = 0, 1, 2
 """Outputs that LoRA Stack and LoRA Stack from Prompt share."""
@@ -73,7 +76,7 @@ class SavedNode:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a LoRA Stack to be."""
+    """A row of a LoRA Stack to be: the cells that each row has, in saved order."""
 
     on: bool
     lora: str | Link
@@ -84,7 +87,7 @@ class Row:
 
     def cells(self, number: int) -> dict[str, Cell]:
         """Input name -> value, in the order in which the node saves its widgets."""
-        return {f"{name}_{number}": getattr(self, name) for name in FIELDS}
+        return {f"{cell.name}_{number}": getattr(self, cell.name) for cell in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)

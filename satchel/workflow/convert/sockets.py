@@ -14,7 +14,6 @@ DISPLAY_NAMES = {
     PROMPT_NODE: "LoRA Stack from Prompt (Satchel)",
     TRIGGER_NODE: "Trigger Words (Satchel)",
 }
-TRIGGER_VALUES = {"lora": "None", "extra": "", "exclude": ""}
 TRIGGER_SIZE = (320, 200)
 _WIDGET_TYPES = {
     "on": "BOOLEAN", "lora": "COMBO", "strength_model": "FLOAT", "strength_clip": "FLOAT",
@@ -26,7 +25,8 @@ _OUTPUTS = [("MODEL", "MODEL"), ("CLIP", "CLIP"), ("LORA_STACK", "LORA_STACK")]
 
 def input_slots(new: NewNode) -> list[Json]:
     """All inputs, without links: sockets, then one for each widget."""
-    sockets = [{"name": name, "type": kind, "link": None} for name, kind in SOCKET_TYPES.items()]
+    names = ["lora_stack"] if new.class_type == TRIGGER_NODE else list(SOCKET_TYPES)
+    sockets = [{"name": name, "type": SOCKET_TYPES[name], "link": None} for name in names]
     return [*sockets, *(widget_slot(name) for name in new.cells())]
 
 

@@ -8,12 +8,20 @@ from typing import Any
 
 from ...folders import posix_name
 from ..subgraphs import definitions_of
-from .nodes import LORA_STACK, TRIGGER_NODE, TRIGGER_WORDS, Applied, Link, NewNode, SavedNode
+from .nodes import (
+    LORA_STACK,
+    TRIGGER_NODE,
+    TRIGGER_VALUES,
+    TRIGGER_WORDS,
+    Applied,
+    Link,
+    NewNode,
+    SavedNode,
+)
 from .sockets import (
     SOCKET_TYPES,
     TRIGGER_NOTE,
     TRIGGER_SIZE,
-    TRIGGER_VALUES,
     input_slots,
     lost_input,
     lost_output,
@@ -64,6 +72,7 @@ class UiGraph:
         for scope in self._scopes:
             for node in tables(scope.graph.get("nodes")):
                 self._places[_key(scope, node.get("id"))] = (scope, node)
+        self._words: dict[str, tuple[_Scope, Json]] = {}
         self._free = {"node": self._first_free("node"), "link": self._first_free("link")}
 
     def saved_nodes(self, types: Collection[str]) -> dict[str, SavedNode]:
@@ -95,6 +104,7 @@ class UiGraph:
         applied = Applied()
         for key, new in replacements.items():
             applied.added[key], applied.notes[key] = self._replace(*self._places[key], new)
+        self._drop_idle_words(applied)
         for key in {new.absorbs for new in replacements.values() if new.absorbs is not None}:
             if self._remove_unused(*self._places[key]):
                 applied.removed.add(key)
@@ -187,7 +197,15 @@ class UiGraph:
             "widgets_values": list(TRIGGER_VALUES.values()),
         }
         scope.links.add_node(words)
+        self._words[_key(scope, node.get("id"))] = (scope, words)
         return words
+
+    def _drop_idle_words(self, applied: Applied) -> None:
+        """Takes Trigger Words nodes away whose only users turned out to need none."""
+        for key, place in self._words.items():
+            if self._remove_unused(*place):
+                applied.added[key].remove(TRIGGER_NODE)
+                applied.notes[key].remove(TRIGGER_NOTE)
 
     def _connect(
         self, scope: _Scope, origin: tuple[Any, Any], target: tuple[Any, int], kind: str

@@ -34,6 +34,14 @@ POWER_VALUES = [{}, {"type": "PowerLoraLoaderHeaderWidget"},
                 {}, ""]  # fmt: skip
 LM_VALUES = ["<lora:a:1>", [{"name": "a.safetensors", "strength": 1, "active": True}]]
 NAMES = ["a.safetensors"]
+TOGGLE_VALUES = [
+    True,
+    [{"text": "stale", "active": True}],  # as that pack's own example has it
+    False,
+    [{"text": "best quality, absurdres", "active": [True], "strength": None},
+     {"text": "off", "active": False}, {"text": "ink", "active": True, "strength": 1.5}],
+    "best quality, absurdres,, off,, ink",
+]  # fmt: skip
 
 
 def node(node_id: int, class_type: str, inputs: str, outputs: str, values: Any = None) -> Json:
@@ -200,6 +208,46 @@ def test_trigger_words_that_were_wired_come_from_a_node_of_their_own() -> None:
     (entry,) = conversion.converted
     assert entry.added == (WORDS,)
     assert "trigger words come from the files' own headers" in entry.notes[0]
+
+
+@pytest.mark.parametrize("toggle_first", [True, False])
+def test_a_word_toggle_keeps_its_active_words_and_needs_no_words_of_its_loader(
+    toggle_first: bool,
+) -> None:
+    loader = node(1, LM_LOADER, "model clip", "MODEL CLIP trigger_words loaded_loras", LM_VALUES)
+    toggle = node(2, "TriggerWord Toggle (LoraManager)", "trigger_words", "filtered_trigger_words",
+                  TOGGLE_VALUES)  # fmt: skip
+    text = node(3, "CLIPTextEncode", "text*", "")
+    both = [toggle, loader] if toggle_first else [loader, toggle]
+    graph = wired(*both, text, links=[(1, 2, 2, 0), (2, 0, 3, 0)])
+
+    changed, conversion = run(graph)
+
+    assert by_id(changed, 2)["type"] == WORDS
+    assert by_id(changed, 2)["widgets_values"] == ["None", "best quality, absurdres, ink", ""]
+    assert sources(changed, 2) == {}
+    assert sources(changed, 3) == {"text": (2, 0)}
+    assert len(changed["nodes"]) == 3
+    said = {entry.node: entry for entry in conversion.converted}
+    assert (said["1"].added, said["1"].notes) == ((), ())
+    assert "they no longer follow the LoRAs" in said["2"].notes[0]
+
+    api_changed, _ = api(
+        {
+            "1": api_node(LM_LOADER, loras=LM_VALUES[1]),
+            "2": api_node(
+                "TriggerWord Toggle (LoraManager)", group_mode=True, default_active=True,
+                allow_strength_adjustment=True, trigger_words=["1", 2],
+                toggle_trigger_words={"__value__": [
+                    {"text": "ink", "active": True, "strength": 1.2},
+                    {"text": "(wash:1.10)", "active": True, "strength": 0.5},
+                    {"text": "oil", "active": True, "strength": None}]},
+            ),
+            "3": api_node("CLIPTextEncode", text=["2", 0]),
+        }
+    )  # fmt: skip
+    assert list(api_changed) == ["1", "2", "3"]
+    assert api_changed["2"]["inputs"]["extra"] == "(ink:1.20), (wash:0.50), oil"
 
 
 def test_an_output_without_a_counterpart_is_disconnected_and_reported() -> None:
