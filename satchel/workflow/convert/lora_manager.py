@@ -5,8 +5,8 @@ values: the second of `["<tags>", [rows]]`, or the third of `[{"version": 1}, "<
 API graph has them as `{"loras": {"__value__": [rows]}}`. The text with the tags has no say.
 Names have no extension and mostly no folder. Early releases padded it with `__dummy_item`s.
 
-A TriggerWord Toggle saves `group_mode, default_active, allow_strength_adjustment, [words], text` with
-words `{"text", "active", "strength"}`, and gives the active ones joined by commas.
+A TriggerWord Toggle saves `group_mode, default_active, allow_strength_adjustment, [words], text`
+with words `{"text", "active", "strength"}`, and gives the active ones joined by commas.
 """
 
 from __future__ import annotations

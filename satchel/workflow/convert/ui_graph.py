@@ -69,9 +69,11 @@ class UiGraph:
             for scope, inner in {"": graph, **definitions_of(graph)}.items()
         ]
         self._places: dict[str, tuple[_Scope, Json]] = {}
+        self._instances: dict[str, list[Json]] = {scope.id: [] for scope in self._scopes}
         for scope in self._scopes:
             for node in tables(scope.graph.get("nodes")):
                 self._places[_key(scope, node.get("id"))] = (scope, node)
+                self._instances.get(str(node.get("type")), []).append(node)
         self._words: dict[str, tuple[_Scope, Json]] = {}
         self._free = {"node": self._first_free("node"), "link": self._first_free("link")}
 
@@ -223,19 +225,16 @@ class UiGraph:
 
     def _forget_promoted(self, scope: _Scope, node: Json, new: NewNode) -> list[str]:
         """Takes old widgets off the subgraph nodes that show them by name."""
-        names = {slot["name"] for slot in input_slots(new)}
+        names = set(new.cells())
         notes: dict[str, None] = {}
-        for _, outer in self._places.values() if scope.id else ():
+        for outer in self._instances[scope.id]:
             properties = outer.get("properties")
-            if outer.get("type") != scope.id or not isinstance(properties, dict):
-                continue
-            shown = properties.get("proxyWidgets")
-            for entry in shown if isinstance(shown, list) else []:
+            listed = properties.get("proxyWidgets") if isinstance(properties, dict) else None
+            shown = listed if isinstance(listed, list) else []
+            for entry in list(shown):
                 inner = entry if isinstance(entry, list) and len(entry) > 1 else (None, None)
                 if str(inner[0]) == str(node["id"]) and inner[1] not in names:
-                    properties["proxyWidgets"] = [
-                        other for other in properties["proxyWidgets"] if other != entry
-                    ]
+                    shown.remove(entry)
                     notes[f"The subgraph showed its widget {inner[1]}; it no longer does."] = None
         return list(notes)
 
