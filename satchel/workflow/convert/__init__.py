@@ -131,7 +131,8 @@ def _convert_graph(
 ) -> tuple[list[Converted], list[Kept]]:
     known = {*READERS, *REFUSED} if types is None else {*READERS, *REFUSED}.intersection(types)
     found = graph.saved_nodes(known)
-    chosen = found if nodes is None else {key: found[key] for key in found if key in nodes}
+    wanted = found.keys() if nodes is None else found.keys() & set(nodes)
+    chosen = {key: node for key, node in found.items() if key in wanted}
     decided: dict[str, NewNode] = {}
     kept: dict[str, Kept] = {}
     for key, node in chosen.items():

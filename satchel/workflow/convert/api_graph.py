@@ -25,8 +25,9 @@ class ApiGraph:
 
     def __init__(self, graph: Json) -> None:
         self._graph = graph
-        numbers = [part for key in graph for part in str(key).split(":") if part.isdecimal()]
-        self._free = max(map(int, numbers), default=0) + 1
+        parts = (part for key in graph for part in key.split(":"))
+        numbers = [int(part) for part in parts if part.isdecimal() and len(part) < 16]
+        self._free = max(numbers, default=0) + 1
 
     def saved_nodes(self, types: Collection[str]) -> dict[str, SavedNode]:
         """Nodes of some types by their ids."""

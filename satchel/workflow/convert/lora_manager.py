@@ -189,5 +189,9 @@ PACK = Pack(
         "LoRA Text Loader (LoraManager)": _text_loader,
         "TriggerWord Toggle (LoraManager)": _word_toggle,
     },
-    refused={"Lora Randomizer (LoraManager)": _RANDOM, "Lora Cycler (LoraManager)": _RANDOM},
+    refused={
+        "Lora Randomizer (LoraManager)": _RANDOM,
+        "Lora Cycler (LoraManager)": _RANDOM,
+        "Lora Stack Combiner (LoraManager)": "A LoRA Stack takes one stack; chain them instead.",
+    },
 )

@@ -183,7 +183,7 @@ def as_number(name: str, value: Any) -> float:
     """
     try:
         number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise ConversionError(f"Its {name} is {value!r}, which is no number.")

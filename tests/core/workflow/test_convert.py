@@ -458,6 +458,18 @@ def test_an_api_graph_keeps_its_links_across_outputs_that_moved() -> None:
     assert "Its output loaded_loras was connected" in " ".join(conversion.converted[1].notes)
 
 
+def test_an_added_node_of_an_api_graph_gets_an_id_that_is_free() -> None:
+    inputs = {"loras": LM_VALUES[1]}
+    keys = ("7", "70:8", "x", "9" * 5000)
+
+    changed, _ = api({
+        **{key: api_node("PreviewAny") for key in keys},
+        "a": api_node(LM_STACKER, **inputs), "b": api_node("PreviewAny", source=["a", 1]),
+    })  # fmt: skip
+
+    assert changed["71"]["class_type"] == WORDS
+
+
 def test_linked_values_of_an_api_graph_go_into_the_rows() -> None:
     inputs = {
         "input_mode": "simple",
