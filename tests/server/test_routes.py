@@ -200,10 +200,7 @@ def test_a_selection_that_is_no_list_of_texts_is_refused(
     assert (status, error["code"]) == (400, "invalid_input")
 
 
-def test_the_host_knows_which_nodes_it_can_replace_and_we_which_we_can(author: ComfyUI) -> None:
-    (replacement,) = author.get_json("/node_replacements")["CR Apply LoRA Stack"]
-
-    assert replacement["new_node_id"] == "SatchelLoraStack"
+def test_the_status_names_what_can_be_converted(author: ComfyUI) -> None:
     assert POWER["class_type"] in author.get_json(f"{PREFIX}/status")["convertible"]
 
 
@@ -230,3 +227,18 @@ def test_the_status_counts_what_the_lora_cache_did(author: ComfyUI) -> None:
     after = author.get_json(f"{PREFIX}/status")["lora_cache"]
     assert after["misses"] > before["misses"]
     assert after["bytes"] > 0
+
+
+def test_the_host_itself_replaces_a_node_that_one_mapping_carries_whole(author: ComfyUI) -> None:
+    (replacement,) = author.get_json("/node_replacements")["CR Apply LoRA Stack"]
+    links = {"model": ["1", 0], "clip": ["2", 0], "lora_stack": ["4", 2]}
+    prompt = {
+        "1": API["1"], "2": API["2"], "4": {"class_type": "SatchelLoraStack", "inputs": ROWS},
+        "5": {"class_type": "CR Apply LoRA Stack", "inputs": links, "_meta": {"title": "x"}},
+        "6": {"class_type": "PreviewAny", "inputs": {"source": ["5", 1]}},
+    }  # fmt: skip
+
+    entry = author.run_prompt(prompt)
+
+    assert replacement["new_node_id"] == "SatchelLoraStack"
+    assert "CLIP" in json.dumps(entry["outputs"]["6"])
