@@ -6,7 +6,13 @@
 import { openConversionDialog } from './dialogs/conversion_dialog.js'
 import { errorLines } from './dialogs/error_lines.js'
 import { Notice } from './dialogs/notice.js'
-import { convertedSummary, convertibleAmong, offerDetail, offerTitle, remarks } from './lib/convert_view.js'
+import {
+  convertedSummary,
+  convertibleAmong,
+  offerDetail,
+  offerTitle,
+  remarks,
+} from './lib/convert_view.js'
 
 /** @typedef {import('./types/comfy').ComfyApp} ComfyApp */
 /** @typedef {import('./types/comfy').Node} Node */
@@ -51,7 +57,7 @@ export class Converter {
   offer(missing) {
     this.#notice?.close()
     this.#notice = null
-    if (this.app.extensionManager.workflow.activeWorkflow?.changeTracker?._restoringState) return
+    if (this.#tracker()?._restoringState) return
     const { count, types } = convertibleAmong(missing, this.#types)
     const key = JSON.stringify(missing)
     const wanted = this.app.extensionManager.setting.get(OFFER_CONVERSION) !== false
@@ -85,10 +91,11 @@ export class Converter {
     if (this.#busy) return
     this.#busy = true
     try {
-      const tracker = this.app.extensionManager.workflow.activeWorkflow?.changeTracker
+      const tracker = this.#tracker()
       tracker?.captureCanvasState()
       const graph = this.app.rootGraph.serialize()
       const result = await this.satchel.convert({ json: graph }, selection)
+      if (this.#tracker() !== tracker) throw new Error('Another workflow was opened meanwhile.')
       if (result.converted.length > 0) await this.#takeOver(result.graph)
       this.#tell(result)
     } catch (error) {
@@ -105,7 +112,7 @@ export class Converter {
    * @param {SavedGraph} graph
    */
   async #takeOver(graph) {
-    const tracker = this.app.extensionManager.workflow.activeWorkflow?.changeTracker
+    const tracker = this.#tracker()
     if (!tracker) return this.app.loadGraphData(graph, true, false, null)
     await tracker.updateState([graph], tracker.undoQueue)
     tracker.redoQueue.length = 0
@@ -122,7 +129,7 @@ export class Converter {
     const done = new AbortController()
     const settle = () => {
       done.abort()
-      if (this.app.extensionManager.workflow.activeWorkflow?.changeTracker !== tracker) return
+      if (this.#tracker() !== tracker) return
       tracker.activeState = JSON.parse(JSON.stringify(this.app.rootGraph.serialize()))
     }
     for (const type of ['pointerdown', 'keydown']) {
@@ -138,6 +145,11 @@ export class Converter {
       return this.#toast('success', convertedSummary(result), 'Undo (Ctrl+Z) brings back what was.')
     }
     this.#toast('info', 'No LoRA nodes to convert', 'This workflow has none of packs known here.')
+  }
+
+  /** Undo and redo of the open workflow. */
+  #tracker() {
+    return this.app.extensionManager.workflow.activeWorkflow?.changeTracker
   }
 
   /** @param {Node} node */

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ...folders import posix_name
@@ -36,14 +36,13 @@ _OF_THE_OLD_PACK = ("cnr_id", "aux_id", "ver", "Show Strengths", "Match", "__lm_
 """Properties that say where the old node came from or how it looked."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Scope:
     """The graph itself, or one definition."""
 
     id: str
     graph: Json
     links: Links
-    nodes: dict[str, Json] = field(default_factory=dict)
 
     def linked(self, node: Json) -> Iterator[tuple[str, Any]]:
         """(input name, link id) for every input of a node that has a link.
