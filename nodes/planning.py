@@ -59,6 +59,7 @@ class StackPlanner:
                 return PlannedEntry(_idle_report(entry, strengths))
             lora, metadata = host.load_lora(path, self._key_map)
             scaled, report = plan_entry(entry, lora, strengths, self.targets)
+            scaled = lora.with_numbers(scaled)
         return PlannedEntry(report, scaled, metadata)
 
 

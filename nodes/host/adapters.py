@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import comfy.weight_adapter
 import torch
 
 from ...satchel.tensors.adapters import OWN_ADAPTERS, Dora
-from ...satchel.tensors.adapters.fused import add_product, adds_in_place
+from ...satchel.tensors.adapters.fused import add_pairs, adds_in_place
 from ...satchel.tensors.assemble import Built
-from ...satchel.tensors.fuse import PairSum, Wave
+from ...satchel.tensors.fuse import PairSum, Wave, fuse_parts
 from ...satchel.tensors.patches import DORA_PLACES, Patch, Target
 
 APPLIED = "satchel_lora_stack"
@@ -71,37 +72,57 @@ def add_waves(
 
 
 def host_adapter(value: Patch | PairSum) -> Any:
-    """What the host's `add_patches` takes."""
-    return value.value if isinstance(value, Patch) else FusedLora(set(), value.weights)
+    """What the host's `add_patches` takes; the same object for the same patch."""
+    if isinstance(value, Patch):
+        return value.value
+    ups, downs, factors = value.parts()
+    key = tuple((id(up), id(down), f) for up, down, f in zip(ups, downs, factors, strict=True))
+    known = _SUMS.get(key)
+    if known is None:
+        known = _SUMS[key] = FusedLora(set(), (ups, downs, factors, None, None, None))
+    return known
 
 
 class FusedLora(comfy.weight_adapter.LoRAAdapter):
-    """A sum of plain pairs, as the host's own adapter of one pair.
-
-    Takes the host's tuple of weights, or a function that returns it: patching calls that and
-    keeps nothing, and only who asks for `weights` (prefetch, bypass) makes it stay.
+    """A sum of plain pairs. Its weights are the host's tuple of one pair, with all ups in the
+    place of up, all downs in that of down, and factors instead of alpha: they are the tensors of
+    the files, which the host can prefetch one by one, and no copies.
     """
 
-    @property
-    def weights(self) -> Any:
-        if callable(self._weights):
-            self._weights = self._weights()
-        return self._weights
-
-    @weights.setter
-    def weights(self, weights: Any) -> None:
-        self._weights = weights
-
     def calculate_shape(self, key: str) -> None:
-        return None  # the host's looks into the weights for a reshape
+        return None
 
     def calculate_weight(
         self, weight: torch.Tensor, key: str, strength: float, strength_model: float,
         offset: Any, function: Any, *rest: Any, **more: Any,
     ) -> Any:  # fmt: skip
-        up, down, alpha = (self._weights() if callable(self._weights) else self._weights)[:3]
-        if adds_in_place(weight, up, down, function):
-            return add_product(weight, up, down, strength * alpha / down.shape[0])
-        return super().calculate_weight(
+        pairs = list(zip(*self.weights[:3], strict=True))
+        if adds_in_place(weight, pairs[0], function):
+            return add_pairs(weight, pairs, strength)
+        return self._as_pair().calculate_weight(
             weight, key, strength, strength_model, offset, function, *rest, **more
         )
+
+    def h(self, x: torch.Tensor, base_out: torch.Tensor) -> torch.Tensor:
+        """What bypass mode adds to a layer's output; it needs one pair, so that stays."""
+        if self._pair is None:
+            self._pair = self._as_pair(x)
+            self._pair.__dict__ |= {
+                name: value for name, value in self.__dict__.items()
+                if name not in ("weights", "loaded_keys", "_pair")
+            }  # fmt: skip
+        return self._pair.h(x, base_out)
+
+    _pair: Any = None
+
+    def _as_pair(self, like: torch.Tensor | None = None) -> Any:
+        pair = fuse_parts(*self.weights[:3])
+        up, down = pair.up, pair.down
+        if like is not None:
+            up, down = up.to(like), down.to(like)
+        alpha = pair.scale * down.shape[0]  # the host divides it by the rank
+        return comfy.weight_adapter.LoRAAdapter(set(), (up, down, alpha, None, None, None))
+
+
+_SUMS: weakref.WeakValueDictionary[tuple[Any, ...], FusedLora] = weakref.WeakValueDictionary()
+"""Sums that are in use, by the tensors and factors in them: stacks on two branches share them."""

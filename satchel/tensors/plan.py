@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -41,6 +41,16 @@ class LoadedLora:
     patches: Mapping[Target, Patch]
     notes: tuple[str, ...] = ()
     """What the report should say about the file as a whole."""
+    realize: Callable[[Collection[Target]], Mapping[Target, Patch]] | None = None
+    """Gives patches with their numbers for some targets at least; None where `patches` have them.
+    """
+
+    def with_numbers(self, scaled: Sequence[ScaledPatch]) -> list[ScaledPatch]:
+        """The same patches of this file with all that patching needs, read now if need be."""
+        if self.realize is None:
+            return list(scaled)
+        real = self.realize([item.patch.target for item in scaled])
+        return [ScaledPatch(real[item.patch.target], item.strength) for item in scaled]
 
 
 @dataclass(frozen=True, slots=True)
