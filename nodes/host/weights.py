@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
+import operator
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +13,51 @@ import comfy.lora
 import comfy.model_patcher
 import torch
 
-from ...satchel.lora.renames.key_map import MODEL_PREFIX, KeyMap
+from ...satchel.lora.renames.key_map import KeyMap
 from ...satchel.tensors.fuse import ScaledPatch
 from ...satchel.tensors.patches import Shape, Target
 
 
-def lora_key_map(model: Any, clip: Any) -> KeyMap:
-    """The host's names of LoRA modules -> targets, for what is connected."""
-    # The host's functions have a mutable default argument: maps of other models would leak in.
-    names: dict[str, Target] = {}
+def lora_key_map(model: Any, clip: Any, shapes: Mapping[str, Shape | None]) -> KeyMap:
+    """The host's names of LoRA modules -> targets, for what is connected.
+
+    Args:
+        shapes: of `weight_shapes`, for all that is connected.
+    """
+    sides: list[tuple[Any, Callable[[Any, Any], Any]]] = []
     if model is not None:
-        names = comfy.lora.model_lora_keys_unet(model.model, names)
+        sides.append((model.model, comfy.lora.model_lora_keys_unet))
     if clip is not None:
-        names = comfy.lora.model_lora_keys_clip(clip.cond_stage_model, names)
+        sides.append((clip.cond_stage_model, comfy.lora.model_lora_keys_clip))
+    names = [_names(module, list_names, shapes) for module, list_names in sides]
+    file = _model_file(model)
+    for known_names, known_shapes, known in _KEY_MAPS:
+        same = len(known_names) == len(names) and all(map(operator.is_, known_names, names))
+        if same and known.model_file == file and known_shapes == shapes:
+            return known
+    shapes = dict(shapes)
+    key_map = KeyMap({name: target for side in names for name, target in side.items()},
+                     shapes.get, file)  # fmt: skip
+    _KEY_MAPS.append((names, shapes, key_map))
+    return key_map
 
-    @cache
-    def shapes() -> dict[str, Shape | None]:
-        found = {} if model is None else weight_shapes(model, MODEL_PREFIX)
-        return found if clip is None else found | weight_shapes(clip.patcher)
 
-    return KeyMap(names, lambda key: shapes().get(key), _model_file(model))
+_KEY_MAPS: deque[tuple[list[Any], dict[str, Shape | None], KeyMap]] = deque(maxlen=4)
+"""The last ones: finding them out takes longer than all else in a node whose files are known."""
+_NAMES: weakref.WeakKeyDictionary[Any, tuple[list[str], dict[str, Target]]] = (
+    weakref.WeakKeyDictionary()
+)
+"""Model -> its weights' keys, and the host's names for them."""
+
+
+def _names(module: Any, list_names: Callable[[Any, Any], Any], keys: Iterable[str]) -> Any:
+    """What the host's function says about a model, as long as the model has the same weights."""
+    keys = list(keys)
+    known = _NAMES.get(module)
+    if known is None or known[0] != keys:
+        # The functions have a mutable default argument: names of other models would leak in.
+        known = _NAMES[module] = (keys, list_names(module, {}))
+    return known[1]
 
 
 def _model_file(model: Any) -> str:
@@ -55,8 +83,12 @@ def weight_shapes(patcher: Any, prefix: str = "") -> dict[str, Shape | None]:
         weight = live if backup is None else backup.weight
         queued = patcher.patches.get(key, [])
         # Quantised weights of other packs are packed into integers.
-        known = weight.is_floating_point()
-        shapes[key] = tuple(comfy.lora.calculate_shape(queued, weight, key)) if known else None
+        if not weight.is_floating_point():
+            shapes[key] = None
+        elif queued:
+            shapes[key] = tuple(comfy.lora.calculate_shape(queued, weight, key))
+        else:
+            shapes[key] = tuple(weight.shape)
     return shapes
 
 

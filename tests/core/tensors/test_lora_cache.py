@@ -130,6 +130,8 @@ def test_what_cannot_be_read_is_not_remembered(reader):
 
 def test_threads_share_one_reading(reader):
     cache = LoraCache(1000)
+    for name in "ab":
+        reader.path(name)  # writing it twice would be a change
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda n: reader.get(cache, "ab"[n % 2]), range(64)))
