@@ -1,6 +1,6 @@
-"""What a stack of 8 LoRAs costs against the core's loaders.
+"""What a stack of 8 LoRAs costs against the core's loaders, and whether that meets the targets.
 
-    python benchmarks/lora_stack.py [--json] [--all] [--rounds 3] [--models sd15 flux]
+    python benchmarks/lora_stack.py [--json] [--all] [--rounds 4] [--models sd15 flux]
                                     [--dtypes float16 bfloat16 float32]
 
 on a true-size SD 1.5 UNet and on 8 of Flux's single blocks (3072 wide). It needs ComfyUI's source:
@@ -8,28 +8,39 @@ on a true-size SD 1.5 UNet and on 8 of Flux's single blocks (3072 wide). It need
 is random; no file outside a temporary folder is touched.
 
 Contestants take turns in each round, so that a busy machine disturbs all of them, and the fastest
-round counts. Eight loaders on Flux's blocks take long: only `--all` times them. Patch time is what
-`ModelPatcher.patch_model` takes once the nodes have run. The stack's node runs with another
-strength in each round, as a user who tries one does; its first run, which reads the files, is told
-apart. The error is the largest distance of a patched weight from a sum in float64, relative to the
-largest change; once as this machine patches, and once with the sums kept in the weight's dtype, as
-the host does on a GPU and for offloaded layers.
+round counts; at least two rounds, more while there is time. Eight loaders on Flux's blocks take
+long: only `--all` times them. Patch time is what `ModelPatcher.patch_model` takes once the nodes
+have run; CPU time, of all threads, says the same where other programs disturb. Each round sets
+another strength, as a user does who tries one: the wait is node and patch time together, up to
+sampling. Loaders keep their files between rounds, as in a running ComfyUI.
+
+The error is the largest distance of a patched weight from a sum in float64, relative to the
+largest change; once as this machine patches (in float32, with one rounding, whatever comes in),
+and once with the sums kept in the weight's dtype, as the host does on a GPU and for offloaded
+layers. Peak memory is measured in a process of its own, with eight files of 150 MB: what the node
+and then patching, weight by weight, take above the process with the model alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from _host import load_pack, open_host
 
 LORAS, RANK, ALPHA = 8, 32, 16.0
-SAMPLE = 24
-"""Errors are measured on every SAMPLE-th weight: float64 sums are slow."""
+PEAK_FILE = 150_000_000
+SECONDS = 12
+"""No further round for one model and dtype after these."""
+MOST_PATCH, LEAST_ERROR, MOST_NODE, MOST_PEAK = 1.25, 3.0, 0.050, 1.3
+"""The targets: times one loader, times closer than the chain, seconds, times the files."""
 
 SD15 = {
     "use_checkpoint": False, "image_size": 32, "use_spatial_transformer": True, "legacy": False,
@@ -49,19 +60,31 @@ FLUX = {
 }  # fmt: skip
 CONFIGS = {"sd15": ("SD15", SD15), "flux": ("Flux", FLUX)}
 """Name -> the host's class, and what it builds the model from."""
+SAMPLE = {"sd15": 24, "flux": 8}
+"""Errors are measured on every n-th weight: float64 sums are slow."""
+A_SLOT = {"sd15": "IN04=1, *=0", "flux": "S03=1, *=0"}
+"""Block weights that leave one slot active."""
 DTYPES = ("float16", "bfloat16", "float32")
 
 
 def main() -> None:
     arguments = _parse_arguments()
+    if arguments.peak:
+        print(json.dumps(_peak(arguments.models[0], Path(arguments.peak))))
+        return
     open_host()
     pack = load_pack().nodes.lora
     with tempfile.TemporaryDirectory(prefix="satchel-bench-") as directory:
-        results = [
-            _measure(pack, Path(directory) / model, model, dtype, arguments)
-            for model in arguments.models
-            for dtype in arguments.dtypes
-        ]
+        results = []
+        for model in arguments.models:
+            names = []
+            for dtype in arguments.dtypes:
+                bench = Bench(pack, Path(directory) / model, model, dtype)
+                results.append(bench.measure(arguments))
+                names = bench.modules
+                del bench
+            if sys.platform == "linux":
+                results[-1]["peak"] = _peak_in_a_process(model, names, Path(directory) / "peak")
     if arguments.json:
         print(json.dumps({"loras": LORAS, "rank": RANK, "results": results}, indent=2))
     else:
@@ -72,124 +95,207 @@ def main() -> None:
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds; the fastest counts")
+    parser.add_argument("--rounds", type=int, default=4, help="at most; the fastest counts")
     parser.add_argument("--all", action="store_true", help="eight core loaders on Flux, too")
     parser.add_argument("--models", nargs="+", default=list(CONFIGS), choices=list(CONFIGS))
     parser.add_argument("--dtypes", nargs="+", default=list(DTYPES), choices=list(DTYPES))
+    parser.add_argument("--peak", metavar="FOLDER", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _measure(
-    pack: Any, directory: Path, model_name: str, dtype_name: str, arguments: argparse.Namespace
-) -> dict[str, Any]:
-    import folder_paths
-    import safetensors.torch
-    import torch
+class Bench:
+    """One model in one dtype, eight files for it, and the contestants."""
 
-    import nodes
+    def __init__(self, pack: Any, directory: Path, model_name: str, dtype_name: str) -> None:
+        import torch
 
-    patcher = _build(model_name, getattr(torch, dtype_name))
-    directory.mkdir(exist_ok=True)
-    names = _write_loras(_modules(model_name, patcher), directory)
-    folder_paths.folder_names_and_paths["loras"] = ([str(directory)], {".safetensors"})
-    folder_paths.filename_list_cache.clear()
-    pack.host.lora_cache.cache_clear()
-    strengths = [0.2 + 0.15 * n for n in range(LORAS)]
+        import nodes
 
-    def stack(changed: float = 0.0) -> Any:
-        rows: dict[str, Any] = {"strength_model_1": strengths[0] + changed}
-        for n, (name, strength) in enumerate(zip(names, strengths, strict=True), 1):
+        self.pack, self.model_name, self.dtype_name = pack, model_name, dtype_name
+        self.patcher = _build(model_name, getattr(torch, dtype_name))
+        self.modules = _modules(model_name, self.patcher)
+        self.names = _write_loras(self.modules, directory, RANK)
+        self.directory = directory
+        self.strengths = [0.2 + 0.15 * n for n in range(LORAS)]
+        self.loaders = [nodes.LoraLoader() for _ in self.names]  # each keeps its file
+        _use_folder(directory)
+        pack.host.lora_cache.cache_clear()
+
+    def stack(self, changed: float = 0.0, **rows: Any) -> Any:
+        rows |= {"strength_model_1": self.strengths[0] + changed}
+        for n, (name, strength) in enumerate(zip(self.names, self.strengths, strict=True), 1):
             rows = {f"lora_{n}": name, f"strength_model_{n}": strength} | rows
-        return pack.SatchelLoraStack.execute(model=patcher, **rows).result[0]
+        return self.pack.SatchelLoraStack.execute(model=self.patcher, **rows).result[0]
 
-    def chain(count: int) -> Any:
-        model = patcher
-        for name, strength in zip(names[:count], strengths[:count], strict=True):
-            # A graph of eight loaders has eight instances, each with a cache of one file.
-            model = nodes.LoraLoader().load_lora(model, None, name, strength, 0)[0]
+    def chain(self, count: int, changed: float = 0.0) -> Any:
+        model = self.patcher
+        strengths = [self.strengths[0] + changed, *self.strengths[1:]]
+        for n in range(count):
+            model = self.loaders[n].load_lora(model, None, self.names[n], strengths[n], 0)[0]
         return model
 
-    files = [safetensors.torch.load_file(directory / name) for name in names]
-    start = time.perf_counter()
-    first = stack()
-    first_s = time.perf_counter() - start
-    errors = {
-        name: _errors(model, files, strengths)
-        for name, model in (("stack", first), ("chain", chain(LORAS)))
-    }
-    contestants = {
-        "stack": lambda turn: stack(0.01 * (turn + 1)),
-        "chain": lambda turn: chain(LORAS),
-        "one": lambda turn: chain(1),
-    }
-    if model_name == "flux" and not arguments.all:
-        del contestants["chain"]
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
-    _time(contestants["one"], 0)  # warms the machine up
-    for turn in range(arguments.rounds):
-        for name, contestant in contestants.items():
-            times[name].append(_time(contestant, turn))
-    best = {
-        name: {"node_s": min(t[0] for t in taken), "patch_s": min(t[1] for t in taken)}
-        for name, taken in times.items()
-    }
-    patch = {name: fastest["patch_s"] for name, fastest in best.items()}
-    ratios = {"patch_ratio_to_one": patch["stack"] / patch["one"]}
-    if "chain" in patch:
-        ratios["patch_ratio_to_eight"] = patch["stack"] / patch["chain"]
-        ratios["chain_ratio_to_one"] = patch["chain"] / patch["one"]
-    return {
-        "model": model_name,
-        "dtype": dtype_name,
-        "weights": sum(name.endswith(".alpha") for name in files[0]),
-        "first_node_s": first_s,
-        "times": best,
-        **ratios,
-        "errors": errors,
-    }
+    def measure(self, arguments: argparse.Namespace) -> dict[str, Any]:
+        cache = self.pack.host.lora_cache()
+        slot = {f"blocks_{n}": A_SLOT[self.model_name] for n in range(1, LORAS + 1)}
+        self.stack(**slot)
+        slot_bytes = cache.counts()["bytes_read"]
+        self.pack.host.lora_cache.cache_clear()
+        start = time.perf_counter()
+        first = self.stack()
+        first_s = time.perf_counter() - start
+        cache = self.pack.host.lora_cache()
+        read = cache.counts()["bytes_read"]
+        errors = {"stack": self._errors(first), "chain": self._errors(self.chain(LORAS))}
+        times = self._times(arguments)
+        patch = {name: taken["patch_s"] for name, taken in times.items()}
+        ratios = {
+            "patch_ratio_to_one": patch["stack"] / patch["one"],
+            "cpu_ratio_to_one": times["stack"]["patch_cpu_s"] / times["one"]["patch_cpu_s"],
+            "wait_ratio_to_one": times["stack"]["wait_s"] / times["one"]["wait_s"],
+            "error_ratio_to_chain": errors["chain"]["in_dtype"] / errors["stack"]["in_dtype"],
+        }
+        if "chain" in patch:
+            ratios["patch_ratio_to_eight"] = patch["stack"] / patch["chain"]
+            ratios["chain_ratio_to_one"] = patch["chain"] / patch["one"]
+        return {
+            "model": self.model_name, "dtype": self.dtype_name, "weights": len(self.modules),
+            "first_node_s": first_s, "times": times, **ratios, "errors": errors,
+            "bytes": sum((self.directory / name).stat().st_size for name in self.names),
+            "bytes_of_one_slot": slot_bytes,
+            "bytes_read_again": cache.counts()["bytes_read"] - read,
+        }  # fmt: skip
+
+    def _times(self, arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
+        contestants: dict[str, Callable[[int], Any]] = {
+            "stack": lambda turn: self.stack(0.01 * (turn + 1)),
+            "one": lambda turn: self.chain(1, 0.01 * (turn + 1)),
+        }
+        if self.model_name != "flux" or arguments.all:
+            contestants["chain"] = lambda turn: self.chain(LORAS, 0.01 * (turn + 1))
+        taken: dict[str, list[dict[str, float]]] = {name: [] for name in contestants}
+        _time(contestants["one"], 0)  # warms the machine up
+        start = time.perf_counter()
+        for turn in range(arguments.rounds):
+            for name, contestant in contestants.items():
+                if name != "chain" or turn == 0:  # it takes as long as all others together
+                    taken[name].append(_time(contestant, turn))
+            if turn and time.perf_counter() - start > SECONDS:
+                break
+        return {
+            name: {what: min(time[what] for time in rounds) for what in rounds[0]}
+            for name, rounds in taken.items()
+        }
+
+    def _errors(self, model: Any) -> dict[str, float]:
+        """Largest relative errors over a sample of the weights; see the module's docstring."""
+        import comfy.lora
+        import comfy.utils
+        import safetensors.torch
+        import torch
+
+        known = comfy.lora.model_lora_keys_unet(model.model, {})
+        bases = {known[f"lora_unet_{module}"]: f"lora_unet_{module}" for module in self.modules}
+        keys = sorted(model.patches)[:: SAMPLE[self.model_name]]
+        files = [safetensors.torch.load_file(self.directory / name) for name in self.names]
+        largest = {"as_patched": 0.0, "in_dtype": 0.0}
+        for key in keys:
+            before = comfy.utils.get_attr(model.model, key).clone()
+            delta = torch.zeros(before.shape, dtype=torch.float64).flatten(1)
+            for file, strength in zip(files, self.strengths, strict=True):
+                up, down = (file[f"{bases[key]}.lora_{side}.weight"].double().flatten(1)
+                            for side in ("up", "down"))  # fmt: skip
+                delta.addmm_(up, down, alpha=strength * ALPHA / RANK)
+            exact = before.double() + delta.reshape(before.shape)
+            patched = model.patch_weight_to_device(key, torch.device("cpu"), return_weight=True)
+            in_dtype = comfy.lora.calculate_weight(model.patches[key], before, key)
+            for name, result in (("as_patched", patched), ("in_dtype", in_dtype)):
+                error = result.double().sub_(exact).abs_().max() / delta.abs().max()
+                largest[name] = max(largest[name], float(error))
+        return largest
 
 
-def _time(contestant: Any, turn: int) -> tuple[float, float]:
-    """Seconds in the node(s), and seconds to patch the model with what came out."""
+def _time(contestant: Callable[[int], Any], turn: int) -> dict[str, float]:
+    """Seconds in the node(s), seconds to patch the model with what came out, and both."""
     import torch
 
     start = time.perf_counter()
     model = contestant(turn)
-    middle = time.perf_counter()
+    middle, cpu = time.perf_counter(), time.process_time()
     model.patch_model(torch.device("cpu"))
-    end = time.perf_counter()
+    end, cpu_end = time.perf_counter(), time.process_time()
     model.unpatch_model()
-    return middle - start, end - middle
+    return {
+        "node_s": middle - start, "patch_s": end - middle, "patch_cpu_s": cpu_end - cpu,
+        "wait_s": end - start,
+    }  # fmt: skip
 
 
-def _errors(model: Any, files: list[dict[str, Any]], strengths: list[float]) -> dict[str, float]:
-    """Largest relative errors over a sample of the weights; see the module's docstring."""
-    import comfy.lora
-    import comfy.utils
+def _peak_in_a_process(
+    model_name: str, modules: dict[str, tuple[int, ...]], directory: Path
+) -> dict[str, float]:
+    of_one_rank = sum(2 * (shape[0] + _columns(shape)) for shape in modules.values())
+    _write_loras(modules, directory, round(PEAK_FILE / of_one_rank))
+    script = [sys.executable, __file__, "--models", model_name, "--peak", str(directory)]
+    done = subprocess.run(script, check=True, capture_output=True, text=True)
+    for path in directory.iterdir():
+        path.unlink()
+    peak: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return peak
+
+
+def _peak(model_name: str, directory: Path) -> dict[str, float]:
+    """Peak memory above that of the model, as a multiple of the size of all files in a folder.
+
+    The stack, and one of the core's loaders: patching takes copies of a weight whoever does it.
+    """
+    open_host()
+    pack = load_pack().nodes.lora
     import torch
 
-    modules = comfy.lora.model_lora_keys_unet(model.model, {})
-    bases = {modules[name.removesuffix(".alpha")]: name.removesuffix(".alpha")
-             for name in files[0] if name.endswith(".alpha")}  # fmt: skip
-    keys = sorted(model.patches)[::SAMPLE]
-    before = {key: comfy.utils.get_attr(model.model, key).clone() for key in keys}
-    cpu = torch.device("cpu")
-    after = {key: model.patch_weight_to_device(key, cpu, return_weight=True) for key in keys}
-    largest = {"as_patched": 0.0, "in_dtype": 0.0}
-    for key in keys:
-        delta = sum(
-            strength * ALPHA / RANK * (
-                file[f"{bases[key]}.lora_up.weight"].double().flatten(1)
-                @ file[f"{bases[key]}.lora_down.weight"].double().flatten(1)
-            )
-            for file, strength in zip(files, strengths, strict=True)
-        )  # fmt: skip
-        exact = before[key].double() + delta.reshape(before[key].shape)
-        in_dtype = comfy.lora.calculate_weight(model.patches[key], before[key].clone(), key)
-        for name, result in (("as_patched", after[key]), ("in_dtype", in_dtype)):
-            error = (result.double() - exact).abs().max() / delta.abs().max()
-            largest[name] = max(largest[name], float(error))
-    return largest
+    import nodes
+
+    patcher = _build(model_name, torch.float16)
+    _use_folder(directory)
+    names = sorted(path.name for path in directory.iterdir())
+    files = sum((directory / name).stat().st_size for name in names)
+
+    def patch(model: Any) -> None:
+        for key in model.patches:
+            model.patch_weight_to_device(key, torch.device("cpu"), return_weight=True)
+
+    before = _reset_peak()
+    one = nodes.LoraLoader().load_lora(patcher, None, names[0], 1.0, 0)[0]
+    patch(one)
+    core = _peak_bytes() - before - (directory / names[0]).stat().st_size
+    del one
+    before = _reset_peak()
+    rows = {f"lora_{n}": name for n, name in enumerate(names, 1)}
+    stack = pack.SatchelLoraStack.execute(model=patcher, **rows).result[0]
+    node = _peak_bytes() - before
+    patch(stack)
+    whole = _peak_bytes() - before
+    return {
+        "files_bytes": files, "node": node / files, "node_and_patching": whole / files,
+        "host_patching_alone": core / files,
+    }  # fmt: skip
+
+
+def _reset_peak() -> int:
+    """Makes the system's record of this process' peak begin anew; returns what is in use."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _peak_bytes()
+
+
+def _peak_bytes() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def _use_folder(directory: Path) -> None:
+    import folder_paths
+
+    folder_paths.folder_names_and_paths["loras"] = ([str(directory)], {".safetensors"})
+    folder_paths.filename_list_cache.clear()
 
 
 def _build(model_name: str, dtype: Any) -> Any:
@@ -203,10 +309,12 @@ def _build(model_name: str, dtype: Any) -> Any:
     settings.set_inference_dtype(dtype, None)
     settings.custom_operations = comfy.ops.disable_weight_init
     model = settings.get_model({}, "", device="cpu").eval()
+    noise = torch.empty(1 << 22).uniform_(-0.05, 0.05)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if any(part in name for part in ("transformer_blocks", "proj_", "linear")):
-                parameter.uniform_(-0.05, 0.05)  # the rest is not patched
+                for part in parameter.view(-1).split(len(noise)):  # the rest is not patched
+                    part.copy_(noise[: len(part)])
     cpu = torch.device("cpu")
     return comfy.model_patcher.ModelPatcher(model, load_device=cpu, offload_device=cpu)
 
@@ -229,46 +337,82 @@ def _modules(model_name: str, patcher: Any) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _write_loras(modules: dict[str, tuple[int, ...]], directory: Path) -> list[str]:
+def _columns(shape: tuple[int, ...]) -> int:
+    count = 1
+    for length in shape[1:]:
+        count *= length
+    return count
+
+
+def _write_loras(modules: dict[str, tuple[int, ...]], directory: Path, rank: int) -> list[str]:
     """LoRAs as sd-scripts writes them."""
     import torch
     from safetensors.torch import save_file
 
-    names = []
-    for n in range(LORAS):
-        names.append(f"{n}.safetensors")
-        if (directory / names[-1]).exists():
+    directory.mkdir(exist_ok=True)
+    names = [f"{n}.safetensors" for n in range(LORAS)]
+    for n, name in enumerate(names):
+        if (directory / name).exists():
             continue
         torch.manual_seed(n)
         tensors = {}
         for module, (out, width, *kernel) in modules.items():
             base = f"lora_unet_{module}"
             ones = [1] * len(kernel)
-            tensors[f"{base}.lora_up.weight"] = torch.randn(out, RANK, *ones).half() * 0.02
-            tensors[f"{base}.lora_down.weight"] = torch.randn(RANK, width, *kernel).half() * 0.02
+            tensors[f"{base}.lora_up.weight"] = torch.randn(out, rank, *ones).half() * 0.02
+            tensors[f"{base}.lora_down.weight"] = torch.randn(rank, width, *kernel).half() * 0.02
             tensors[f"{base}.alpha"] = torch.tensor(ALPHA)
-        save_file(tensors, directory / names[-1])
+        save_file(tensors, directory / name)
     return names
 
 
 def _print_result(result: dict[str, Any]) -> None:
-    print(f"\n{result['model']}, {result['dtype']}: "
+    dtype = result["dtype"]
+    print(f"\n{result['model']}, {dtype}: "
           f"{LORAS} LoRAs of rank {RANK} on {result['weights']} weights")  # fmt: skip
     labels = {"stack": "Satchel, 8 LoRAs", "chain": "core, 8 loaders", "one": "core, 1 loader"}
     for name, label in labels.items():
         times, errors = result["times"].get(name), result["errors"].get(name)
-        spent = f"node {times['node_s'] * 1000:7.0f} ms   patch {times['patch_s'] * 1000:7.0f} ms"\
-                if times else "not timed without --all              "  # fmt: skip
-        shown = f"   largest error {errors['as_patched']:.1e}, in {result['dtype']} sums "\
+        spent = f"node {times['node_s'] * 1000:6.0f} ms   patch {times['patch_s'] * 1000:6.0f} ms"\
+                if times else "not timed without --all          "  # fmt: skip
+        shown = f"   largest error {errors['as_patched']:.1e}, in {dtype} sums "\
                 f"{errors['in_dtype']:.1e}" if errors else ""  # fmt: skip
         print(f"  {label:18} {spent}{shown}")
-    print(f"  Satchel's node at first, reading the files: {result['first_node_s'] * 1000:.0f} ms; "
-          "above: with one strength changed")  # fmt: skip
-    eight = ""
     if "chain" in result["times"]:
-        eight = f", {result['patch_ratio_to_eight']:.2f} x eight loaders, "\
-                f"which take {result['chain_ratio_to_one']:.2f} x one"  # fmt: skip
-    print(f"  patch time: {result['patch_ratio_to_one']:.2f} x one loader{eight}")
+        print(f"  patch time: {result['patch_ratio_to_eight']:.2f} x eight loaders, "
+              f"which take {result['chain_ratio_to_one']:.2f} x one")  # fmt: skip
+    print(f"  wait after a change of strength: {result['wait_ratio_to_one']:.2f} x one loader; "
+          f"the first run, with reading: node {result['first_node_s'] * 1000:.0f} ms")  # fmt: skip
+    print(f"  one slot active: {result['bytes_of_one_slot'] / 1e6:.1f} of "
+          f"{result['bytes'] / 1e6:.1f} MB read")  # fmt: skip
+    for met, sentence in _verdicts(result):
+        print(f"  {'met   ' if met else 'MISSED'} {sentence}")
+
+
+def _verdicts(result: dict[str, Any]) -> list[tuple[bool, str]]:
+    """(whether a target is met, what was measured)."""
+    patch, cpu = result["patch_ratio_to_one"], result["cpu_ratio_to_one"]
+    node, again = result["times"]["stack"]["node_s"], result["bytes_read_again"]
+    verdicts = [
+        (patch <= MOST_PATCH, f"patching {patch:.2f} x one loader, at most {MOST_PATCH} wanted "
+                              f"(CPU time {cpu:.2f} x)"),
+        (node <= MOST_NODE and not again,
+         f"another strength: node {node * 1000:.0f} ms, at most {MOST_NODE * 1000:.0f} wanted; "
+         f"{again} bytes read"),
+    ]  # fmt: skip
+    if result["dtype"] != "float32":
+        error = result["error_ratio_to_chain"]
+        sentence = f"sums in {result['dtype']}: {error:.1f} x closer to float64 than eight "\
+                   f"loaders, at least {LEAST_ERROR:.0f} wanted"  # fmt: skip
+        verdicts.append((error >= LEAST_ERROR, sentence))
+    if "peak" in result:
+        peak = result["peak"]
+        verdicts.append((peak["node_and_patching"] < MOST_PEAK,
+            f"peak memory with {LORAS} files of 150 MB, node and patching: "
+            f"{peak['node_and_patching']:.2f} x the files, less than {MOST_PEAK} wanted (node "
+            f"{peak['node']:.2f}; one core loader's patching, without its file, "
+            f"{peak['host_patching_alone']:.2f})"))  # fmt: skip
+    return verdicts
 
 
 if __name__ == "__main__":

@@ -39,11 +39,10 @@ class StackPlanner:
     """Plans the entries of one stack, in their order, on what is connected."""
 
     def __init__(self, model: Any, clip: Any) -> None:
-        self.targets = StackTargets(
-            None if model is None else host.weight_shapes(model, MODEL_PREFIX),
-            None if clip is None else host.weight_shapes(clip.patcher),
-        )
-        self._key_map = host.lora_key_map(model, clip)
+        model_shapes = None if model is None else host.weight_shapes(model, MODEL_PREFIX)
+        clip_shapes = None if clip is None else host.weight_shapes(clip.patcher)
+        self._key_map = host.lora_key_map(model, clip, (model_shapes or {}) | (clip_shapes or {}))
+        self.targets = StackTargets(model_shapes, clip_shapes)
 
     def plan(
         self, entry: StackEntry, path: Path, in_place: frozenset[Side] = frozenset()
@@ -59,6 +58,7 @@ class StackPlanner:
                 return PlannedEntry(_idle_report(entry, strengths))
             lora, metadata = host.load_lora(path, self._key_map)
             scaled, report = plan_entry(entry, lora, strengths, self.targets)
+            scaled = lora.with_numbers(scaled)
         return PlannedEntry(report, scaled, metadata)
 
 

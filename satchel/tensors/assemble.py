@@ -6,8 +6,7 @@ become alphas. What the host has no adapter for, or the wrong formula, comes out
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,20 +45,22 @@ class Assembled:
     targets: dict[str, Target] = field(default_factory=dict)
     """Its key map: module name -> target."""
     built: list[Built] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def assemble(
     modules: Iterable[FileModule],
     targets: Mapping[str, Target],
     tensors: Mapping[str, torch.Tensor],
-    metadata: Mapping[str, str],
+    alphas: Mapping[str, float],
     key_map: KeyMap,
 ) -> Assembled:
-    """Sorts the modules that have a target."""
+    """Sorts the modules that have a target; tensors may be outlines without numbers.
+
+    Args:
+        alphas: of `find_alphas`, for all modules of the file together.
+    """
     modules = [module for module in modules if module.name in targets]
     assembled = Assembled()
-    alphas = _alphas(modules, tensors, metadata, assembled.notes)
     for module in modules:
         target = targets[module.name]
         roles = {role: tensors[name] for role, name in module.tensors.items()}
@@ -74,28 +75,34 @@ def assemble(
     return assembled
 
 
-def _alphas(
+def find_alphas(
     modules: list[FileModule],
     tensors: Mapping[str, torch.Tensor],
     metadata: Mapping[str, str],
-    notes: list[str],
-) -> dict[str, float]:
+    read: Callable[[str], torch.Tensor],
+) -> tuple[dict[str, float], list[str]]:
+    """Module name -> alpha, and notes for the report.
+
+    Args:
+        modules: all that will be applied; some scales show only in how they compare.
+        tensors: alphas with their numbers, the others may be outlines.
+        read: gives a tensor with its numbers.
+    """
     alphas = {
         module.name: float(tensors[module.tensors["alpha"]])
         for module in modules
         if "alpha" in module.tensors
     }
-    recorded, recorded_notes = peft_alphas(metadata, modules)
-    notes += recorded_notes
+    recorded, notes = peft_alphas(metadata, modules)
     ups = {module.name: module.tensors.get("up", "") for module in modules}
-    split = split_qkv_modules(metadata, modules, alphas)
     split = {
-        name: parts for name, parts in split.items()
-        if is_block_diagonal(tensors[ups[name]], parts)
-    }  # fmt: skip
+        name: parts
+        for name, parts in split_qkv_modules(metadata, modules, alphas).items()
+        if is_block_diagonal(read(ups[name]), parts)
+    }
     if split:
-        notes.append(f"trained with split_qkv: alpha of {len(split)} fused modules corrected")
-    return alphas | recorded | {name: alphas[name] * split[name].factor for name in split}
+        notes = [*notes, f"trained with split_qkv: alpha of {len(split)} fused modules corrected"]
+    return alphas | recorded | {name: alphas[name] * split[name].factor for name in split}, notes
 
 
 def is_block_diagonal(up: torch.Tensor, parts: SplitQkv) -> bool:
@@ -180,17 +187,3 @@ def _bias(
     if found[0] == "up_bias" and alpha is not None:
         bias = bias.float() * (alpha / module.rank)
     return bias
-
-
-def first_not_finite(tensors: Mapping[str, torch.Tensor]) -> str | None:
-    """The name of a tensor with a NaN or an infinite number.
-
-    The smallest and the largest number tell, and torch finds both in one pass, in which a NaN
-    wins: some 10 ms per 150 MB once the file is in memory, against 110 ms for `isfinite`.
-    """
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and tensor.numel():
-            wide = tensor.float() if tensor.element_size() == 1 else tensor
-            if not all(math.isfinite(extreme) for extreme in torch.aminmax(wide)):
-                return name
-    return None

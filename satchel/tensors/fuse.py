@@ -42,14 +42,13 @@ class PairSum:
 
     pairs: tuple[ScaledPatch, ...]
 
-    def fused(self) -> LowRank:
-        """Their sum as one pair."""
-        return fuse_pairs(self.pairs)
-
-    def weights(self) -> tuple[torch.Tensor, torch.Tensor, float, None, None, None]:
-        """Their sum as the host's LoRA adapter holds a pair, which divides alpha by the rank."""
-        sum_ = self.fused()
-        return sum_.up, sum_.down, sum_.scale * sum_.down.shape[0], None, None, None
+    def parts(self) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...], tuple[float, ...]]:
+        """Their ups, their downs and their factors: strength times alpha / rank."""
+        return (
+            tuple(item.patch.weights[0] for item in self.pairs),
+            tuple(item.patch.weights[1] for item in self.pairs),
+            tuple(item.strength * item.patch.scale for item in self.pairs),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +82,15 @@ def plan_waves(scaled: Iterable[ScaledPatch]) -> list[Wave]:
     return [Wave(strength, patches) for (_, strength, _), patches in stages]
 
 
-def fuse_pairs(pairs: Sequence[ScaledPatch]) -> LowRank:
+def fuse_parts(
+    ups: Sequence[torch.Tensor], downs: Sequence[torch.Tensor], factors: Sequence[float]
+) -> LowRank:
     """Concatenates plain pairs along the rank; their trailing shapes must agree.
 
     The factors are multiplied in float32 into the side with fewer elements; the other side keeps
     its numbers, and its dtype where all files agree on one. No tensor is changed in place.
     """
-    factors = [item.strength * item.patch.scale for item in pairs]
     scale = max(factors, key=abs)
-    ups = [item.patch.weights[0] for item in pairs]
-    downs = [item.patch.weights[1] for item in pairs]
     relative = [factor / scale if scale else 0.0 for factor in factors]
     if sum(up.numel() for up in ups) <= sum(down.numel() for down in downs):
         return LowRank(_scaled(ups, relative, 1), _joined(downs, 0), scale)

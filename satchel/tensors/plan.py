@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 from ..errors import LoraMismatchError
@@ -28,9 +29,12 @@ Side = Literal["model", "clip"]
 Outcome = Literal["patched", "at_zero", "in_place", "conflict", "absent"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoadedLora:
-    """A LoRA file after the host has matched it with the connected models."""
+    """A LoRA file after the host has matched it with the connected models.
+
+    It is kept as long as its file, so what does not depend on strengths is found out once.
+    """
 
     tensors: frozenset[str]
     """Names of all tensors in the file."""
@@ -41,6 +45,36 @@ class LoadedLora:
     patches: Mapping[Target, Patch]
     notes: tuple[str, ...] = ()
     """What the report should say about the file as a whole."""
+    realize: Callable[[Collection[Target]], Mapping[Target, Patch]] | None = None
+    """Gives patches with their numbers for some targets at least; None where `patches` have them.
+    """
+
+    _fits: dict[tuple[Target, Shape], bool] = field(default_factory=dict)
+
+    @cached_property
+    def modules(self) -> frozenset[str]:
+        """All modules of the file."""
+        return frozenset(modules_of(self.tensors))
+
+    @cached_property
+    def matched(self) -> frozenset[str]:
+        """Those that have a target."""
+        return frozenset(modules_of(self.used) & self.targets.keys())
+
+    def fits(self, target: Target, shape: Shape) -> bool:
+        """Whether the patch of a target can be added to a weight of this shape."""
+        known = self._fits.get((target, shape))
+        if known is None:
+            known = self.patches[target].fits(slice_shape(target, shape))
+            self._fits[target, shape] = known
+        return known
+
+    def with_numbers(self, scaled: Sequence[ScaledPatch]) -> list[ScaledPatch]:
+        """The same patches of this file with all that patching needs, read now if need be."""
+        if self.realize is None:
+            return list(scaled)
+        real = self.realize([item.patch.target for item in scaled])
+        return [ScaledPatch(real[item.patch.target], item.strength) for item in scaled]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +109,17 @@ class StackTargets:
     clip: dict[str, Shape | None] | None
     layout: BlockLayout = field(init=False)
     slots: list[Slot] = field(init=False)
+    _side_slots: dict[Side, frozenset[Slot]] = field(init=False)
+    _known_places: dict[tuple[str, str], Place] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         keys = [*(self.model or ()), *(self.clip or ())]
         self.layout = find_layout(keys)
-        self.slots = self.layout.slots(keys)
+        self._side_slots = {
+            "model": frozenset(self._place(key).slot for key in self.model or ()),
+            "clip": frozenset(self._place(key).slot for key in self.clip or ()),
+        }
+        self.slots = self.layout.in_order(self._side_slots["model"] | self._side_slots["clip"])
         if self.clip is None:
             self.slots = [*self.layout.encoder_slots(), *self.slots]
 
@@ -114,14 +154,20 @@ class StackTargets:
     def place_of(self, target: Target) -> Place:
         """Slot and name of what a target addresses."""
         if isinstance(target, str):
-            return self.layout.place_of(target)
+            return self._place(target)
         key, part = target[:2]
         if part is None:  # the whole weight, with its halves exchanged
-            return self.layout.place_of(key)
+            return self._place(key)
         _, start, length = part
         shape = self.shapes_beside(key).get(key)
         size = shape[0] if shape else None
-        return self.layout.place_of(key, part_at(key, start, length, size))
+        return self._place(key, part_at(key, start, length, size))
+
+    def _place(self, key: str, part: str = "") -> Place:
+        place = self._known_places.get((key, part))
+        if place is None:
+            place = self._known_places[key, part] = self.layout.place_of(key, part)
+        return place
 
     def _weights(self, blocks: BlockWeights) -> SlotWeights:
         return blocks.on(
@@ -132,23 +178,26 @@ class StackTargets:
         """Every weight, and every part of a fused one."""
         for key in (*(self.model or ()), *(self.clip or ())):
             for part in ("", *parts_of(key)):
-                yield self.layout.place_of(key, part)
+                yield self._place(key, part)
 
     def _open_prefixes(self) -> frozenset[str]:
         return self.layout.block_prefixes() if self.model is None else frozenset()
 
     def acts(self, strengths: EntryStrengths) -> bool:
         """Whether the entry can change anything; if not, its file need not be read."""
-        encoder = set(self.layout.slots(self.clip or ()))
-        model = set(self.layout.slots(self.model or ()))
-        return any(strengths.may_act("model", slot) for slot in model) or any(
-            strengths.may_act("clip", slot) for slot in encoder
+        return any(
+            strengths.may_act(side, slot)
+            for side, slots in self._side_slots.items()
+            for slot in slots
         )
 
     def shapes_beside(self, key: str) -> dict[str, Shape | None]:
         """The shapes of the side that a key belongs to."""
-        side = self.model if side_of(key) == "model" else self.clip
-        return {} if side is None else side
+        return self.shapes_of(side_of(key))
+
+    def shapes_of(self, side: Side) -> dict[str, Shape | None]:
+        """The shapes of one side; empty where it is not connected."""
+        return (self.model if side == "model" else self.clip) or {}
 
 
 def side_of(key: str) -> Side:
@@ -168,10 +217,9 @@ def plan_entry(
     scaled: list[ScaledPatch] = []
     outcomes: dict[Target, Outcome] = {}
     for target, patch in lora.patches.items():
-        outcomes[target] = outcome = _judge(patch, strengths, targets)
-        if outcome == "patched":
-            place = targets.place_of(patch.target)
-            scaled.append(ScaledPatch(patch, strengths.of(side_of(patch.key), place)))
+        outcomes[target], strength = _judge(lora, patch, strengths, targets)
+        if strength:
+            scaled.append(ScaledPatch(patch, strength))
             _note_reshape(patch, targets)
     report = _account(entry, lora, outcomes, targets)
     _note_blocks(report, strengths)
@@ -191,23 +239,31 @@ def _note_blocks(report: EntryReport, strengths: EntryStrengths) -> None:
         report.notes.append(f"blocks used: {blocks or '*=1'}")
 
 
-def _judge(patch: Patch, strengths: EntryStrengths, targets: StackTargets) -> Outcome:
-    side, shapes = side_of(patch.key), targets.shapes_beside(patch.key)
-    if patch.key not in shapes:
-        return "absent"
-    shape = shapes[patch.key]
-    if shape is not None and not patch.fits(slice_shape(patch.target, shape)):
-        return "conflict"
+def _judge(
+    lora: LoadedLora, patch: Patch, strengths: EntryStrengths, targets: StackTargets
+) -> tuple[Outcome, float]:
+    """What becomes of a patch, and its strength, which is 0 unless it is applied."""
+    key, target = patch.key, patch.target
+    side = side_of(key)
+    shapes = targets.shapes_of(side)
+    if key not in shapes:
+        return "absent", 0.0
+    shape = shapes[key]
+    if shape is not None and not lora.fits(target, shape):
+        return "conflict", 0.0
     if side in strengths.in_place:
-        return "in_place"
-    return "patched" if strengths.of(side, targets.place_of(patch.target)) else "at_zero"
+        return "in_place", 0.0
+    strength = strengths.of(side, targets.place_of(target))
+    return ("patched" if strength else "at_zero"), strength
 
 
 def _note_reshape(patch: Patch, targets: StackTargets) -> None:
     """A patch may give its weight another shape for the patches after it."""
+    if patch.algorithm != "lora" or not isinstance(patch.target, str):
+        return
     shapes = targets.shapes_beside(patch.key)
     shape = shapes[patch.key]
-    if shape is not None and isinstance(patch.target, str):
+    if shape is not None:
         shapes[patch.key] = patch.shape_after(shape)
 
 
@@ -219,8 +275,7 @@ def _account(
 ) -> EntryReport:
     report = entry_report(entry)
     report.notes += lora.notes
-    modules = modules_of(lora.tensors)
-    matched = modules_of(lora.used) & lora.targets.keys()
+    modules, matched = lora.modules, lora.matched
     report.modules = len(modules)
     for module in sorted(modules - matched):
         if is_encoder_module(module) and targets.clip is None:

@@ -19,7 +19,7 @@ HOST = {"comfy", "comfy_api", "comfy_extras", "comfyui_version", "execution", "f
 
 ALLOWED = {
     "satchel/tensors/": {"torch"},
-    "nodes/host.py": HOST - {"aiohttp", "comfy_api"},
+    "nodes/host/": HOST - {"aiohttp", "comfy_api"},
     "nodes/routes.py": {"aiohttp"},
     "nodes/": {"comfy_api"},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -30,19 +31,10 @@ def pairs(loras, sd15):
 
 
 @pytest.fixture
-def opened(pack, monkeypatch):
-    """Names of the files that the host's loader has opened; the cache is empty at first."""
-    import comfy.utils
-
+def cache(pack):
+    """The cache of all nodes, empty at first."""
     pack.nodes.host.lora_cache.cache_clear()
-    load, names = comfy.utils.load_torch_file, []
-
-    def spy(path, *rest, **more):
-        names.append(os.path.basename(path))
-        return load(path, *rest, **more)
-
-    monkeypatch.setattr(comfy.utils, "load_torch_file", spy)
-    yield names
+    yield pack.nodes.host.lora_cache()
     pack.nodes.host.lora_cache.cache_clear()
 
 
@@ -70,30 +62,34 @@ def applied(model, key, weight):
     return comfy.lora.calculate_weight(model.patches[key], weight.clone(), key)
 
 
-def test_another_strength_reads_no_file(stack_node, sd15, pairs, opened):
+def test_another_strength_reads_no_file(stack_node, sd15, pairs, cache):
     stacked(stack_node, sd15)
-    assert sorted(opened) == sorted(STRENGTHS)
+    before = cache.counts()
+    assert (before["misses"], before["files"]) == (3, 3)
 
     changed = {"b.safetensors": 0.9}
     model = stacked(stack_node, sd15, **changed)
 
-    assert len(opened) == 3
+    assert cache.counts() == before | {"hits": 3}
     weight = sd15.model.state_dict()[Q]
     expected = exact(pairs, sd15, Q, Q_KOHYA, STRENGTHS | changed)
     assert (applied(model, Q, weight) - expected).abs().max() < 2e-6
 
 
-def test_the_cache_is_shared_and_counted(stack_node, sd15, clip, pairs, opened, pack):
+def test_the_cache_is_shared_and_counted(stack_node, sd15, clip, pairs, cache):
     stacked(stack_node, sd15)
     stack_node.execute(model=sd15, clip=clip, lora_1="a.safetensors")  # another key map
 
-    counts = pack.nodes.host.lora_cache().counts()
+    counts = cache.counts()
     assert (counts["hits"], counts["misses"], counts["files"]) == (1, 3, 3)
-    assert counts["bytes"] > 0
-    assert len(opened) == 3
+    content = sum(
+        tensor.nbytes for file in pairs.values() for pair in file.values()
+        for tensor in (pair.up, pair.down, torch.tensor(pair.alpha))
+    )  # fmt: skip
+    assert counts["bytes"] == counts["bytes_read"] == content
 
 
-def test_a_replaced_file_is_read_again(stack_node, sd15, pairs, opened, loras):
+def test_a_replaced_file_is_read_again(stack_node, sd15, pairs, cache, loras):
     stacked(stack_node, sd15)
 
     pairs["b.safetensors"][Q_KOHYA] = random_pair(tuple(sd15.model.state_dict()[Q].shape), 6)
@@ -101,9 +97,121 @@ def test_a_replaced_file_is_read_again(stack_node, sd15, pairs, opened, loras):
     os.replace(loras / "new", loras / "b.safetensors")
     model = stacked(stack_node, sd15)
 
-    assert opened[3:] == ["b.safetensors"]
+    assert cache.counts()["misses"] == 4
     weight = sd15.model.state_dict()[Q]
     assert (applied(model, Q, weight) - exact(pairs, sd15, Q, Q_KOHYA)).abs().max() < 2e-6
+
+
+@pytest.fixture
+def wide(loras, sd15):
+    """A file of two large pairs, in the slots IN01 and IN02, and the bytes of one of each."""
+    weights = sd15.model.state_dict()
+    pairs = {
+        module: random_pair(tuple(weights[key].shape), 2048, 2048.0, seed)
+        for seed, (key, module) in enumerate(((Q, Q_KOHYA), (CONV, CONV_KOHYA)))
+    }
+    write_lora(loras / "wide.safetensors", pairs)
+    return pairs, {module: pair.up.nbytes + pair.down.nbytes for module, pair in pairs.items()}
+
+
+def bytes_read_by(call):
+    """What a call gives, and what this process has read meanwhile, as the system counts it."""
+    counter = Path("/proc/self/io")
+    if not counter.exists():
+        pytest.skip("the system counts no bytes")
+
+    def count():
+        return int(counter.read_text().split("rchar: ")[1].split()[0])
+
+    before = count()
+    result = call()
+    return result, count() - before
+
+
+def test_only_active_slots_are_read(stack_node, sd15, wide, cache):
+    pairs, sizes = wide
+    slack = 20_000  # the header, alphas, and this measurement
+
+    def run(blocks):
+        return bytes_read_by(lambda: stack_node.execute(
+            model=sd15, lora_1="wide.safetensors", blocks_1=blocks
+        ).result)  # fmt: skip
+
+    nothing, no_bytes = run("*=0")
+    some, some_bytes = run("IN01=1, *=0")
+    again, again_bytes = run("IN01=0.5, *=0")
+    everything, more_bytes = run("IN01=0.25, *=1")
+
+    assert min(sizes.values()) > 4 * slack
+    assert no_bytes < slack
+    assert nothing[0] is sd15
+    assert sizes[Q_KOHYA] <= some_bytes < sizes[Q_KOHYA] + slack
+    assert again_bytes < slack
+    assert sizes[CONV_KOHYA] <= more_bytes < sizes[CONV_KOHYA] + slack
+    assert cache.counts()["bytes"] == cache.counts()["bytes_read"] == sum(sizes.values()) + 8
+    assert "1 of 2 modules patched" in some[3]
+    assert "1 at strength or block weight 0" in some[3]
+    weight = sd15.model.state_dict()[Q]
+    for result, strength in ((some, 1.0), (again, 0.5), (everything, 0.25)):
+        change = applied(result[0], Q, weight).double() - weight
+        assert (change - strength * pairs[Q_KOHYA].delta).abs().max() < 1e-4
+    assert CONV not in some[0].patches
+    assert CONV in everything[0].patches
+
+
+def test_numbers_that_nobody_uses_are_not_looked_at(stack_node, sd15, loras, wide, pack):
+    pairs, _ = wide
+    pairs[CONV_KOHYA].down[3, 2] = float("nan")
+    write_lora(loras / "wide.safetensors", pairs)
+
+    used = stack_node.execute(model=sd15, lora_1="wide.safetensors", blocks_1="IN02=0").result[0]
+
+    assert set(used.patches) == {Q}
+    with pytest.raises(pack.satchel.errors.LoraFileError, match="not finite") as caught:
+        stack_node.execute(model=sd15, lora_1="wide.safetensors")
+    assert caught.value.details["key"] == f"{CONV_KOHYA}.lora_down.weight"
+
+
+def test_a_file_that_changes_between_two_readings_is_refused(pack, loras, wide, cache):
+    host = pack.nodes.host
+    path = loras / "wide.safetensors"
+    key_map = pack.satchel.lora.renames.key_map.KeyMap({Q_KOHYA: Q}, lambda key: None)
+    lora, _ = host.load_lora(path, key_map)
+    os.utime(path, ns=(1, 1))
+
+    with pytest.raises(pack.satchel.errors.LoraFileError, match="replaced while"):
+        lora.realize([Q])
+
+
+def test_identical_stacks_share_their_patches(stack_node, sd15, pairs):
+    branches = [stacked(stack_node, sd15.clone()) for _ in range(2)]
+    other = stacked(stack_node, sd15, **{"b.safetensors": 0.9})
+
+    for key in (Q, CONV):
+        assert fused(branches[0], key) is fused(branches[1], key)
+        assert fused(branches[0], key) is not fused(other, key)
+
+
+def test_a_lone_lora_is_shared_too(stack_node, sd15, pairs):
+    adapters = [
+        fused(stack_node.execute(model=sd15.clone(), lora_1="a.safetensors").result[0], Q)
+        for _ in range(2)
+    ]
+
+    assert adapters[0] is adapters[1]
+
+
+def test_a_sum_holds_the_tensors_of_the_files_and_no_copies(stack_node, sd15, pairs, cache):
+    adapter = fused(stacked(stack_node, sd15), Q)
+    alone = fused(stack_node.execute(model=sd15, lora_1="a.safetensors").result[0], Q)
+
+    held = [tensor for part in adapter.weights[:2] for tensor in part]
+
+    assert sum(tensor.nbytes for tensor in held) == sum(
+        pairs[name][Q_KOHYA].up.nbytes + pairs[name][Q_KOHYA].down.nbytes for name in STRENGTHS
+    )
+    assert held[0] is alone.weights[0]
+    assert held[3] is alone.weights[1]
 
 
 @pytest.mark.parametrize(("key", "module"), [(Q, Q_KOHYA), (CONV, CONV_KOHYA)])
@@ -180,7 +288,8 @@ def test_a_slice_of_a_weight_changes_and_nothing_else(stack_node, sd15, pairs):
 
     delta = 0.5 * (exact(pairs, sd15, Q, Q_KOHYA) - small.double())
     assert (part - delta).abs().max() < 2e-6
-    assert weight.abs().sum() == part.abs().sum()
+    part.zero_()
+    assert not weight.any()
 
 
 def test_unpatching_brings_every_bit_back(stack_node, sd15, pairs):

@@ -95,7 +95,11 @@ class BlockLayout:
 
     def slots(self, keys: Iterable[str]) -> list[Slot]:
         """The slots that these keys fill, in order."""
-        return sorted({self.slot_of(key) for key in keys}, key=self._rank)
+        return self.in_order({self.slot_of(key) for key in keys})
+
+    def in_order(self, slots: Iterable[Slot]) -> list[Slot]:
+        """These slots as people expect them."""
+        return sorted(slots, key=self._rank)
 
     def encoder_slots(self) -> list[Slot]:
         """Slots that text encoders may fill, whether they are connected or not."""

@@ -1,6 +1,6 @@
 """Adapters that the host lacks (IA3, sd-scripts' and OneTrainer's OFT) or computes differently.
 
-Each is a class in the host's protocol, without its base class; `nodes/host.py` adds that.
+Each is a class in the host's protocol, without its base class; `nodes/host/adapters.py` adds that.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from satchel.tensors.fuse import PairSum, ScaledPatch, fuse_pairs, plan_waves  # noqa: E402
+from satchel.tensors.fuse import PairSum, ScaledPatch, fuse_parts, plan_waves  # noqa: E402
 from satchel.tensors.patches import Patch  # noqa: E402
 
 
@@ -32,8 +32,12 @@ def delta(patch):
     return scale * (up.double().flatten(1) @ down.double().flatten(1))
 
 
+def fuse_pairs(pairs):
+    return fuse_parts(*PairSum(tuple(pairs)).parts())
+
+
 def total(fused):
-    fused = fused.fused() if isinstance(fused, PairSum) else fused
+    fused = fuse_parts(*fused.parts()) if isinstance(fused, PairSum) else fused
     return fused.scale * (fused.up.double().flatten(1) @ fused.down.double().flatten(1))
 
 

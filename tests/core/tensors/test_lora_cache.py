@@ -45,7 +45,8 @@ def test_a_file_is_read_once(reader):
 
     assert first is again
     assert reader.read == ["a"]
-    assert cache.counts() == {"files": 1, "bytes": 400, "limit": 1000, "hits": 1, "misses": 1}
+    assert cache.counts() == {"files": 1, "bytes": 400, "limit": 1000, "hits": 1, "misses": 1,
+                              "bytes_read": 400}  # fmt: skip
 
 
 def test_the_least_recently_used_file_goes_first(reader):
@@ -56,6 +57,26 @@ def test_the_least_recently_used_file_goes_first(reader):
 
     assert reader.read == ["a", "b", "c", "b"]
     assert cache.counts()["bytes"] == 800
+
+
+def test_a_stack_larger_than_the_limit_reads_again_only_what_does_not_fit(reader):
+    cache = LoraCache(1000)
+
+    for _ in range(4):
+        for name in "abc":
+            reader.get(cache, name)
+
+    assert reader.read == ["a", "b", "c", "a", "a", "a"]
+
+
+def test_what_is_used_no_longer_goes_all_the_same(reader):
+    cache = LoraCache(800)
+
+    for name in "abcaccac":
+        reader.get(cache, name)
+
+    assert reader.read == ["a", "b", "c", "a", "a"]
+    assert cache.counts()["files"] == 2
 
 
 @pytest.mark.parametrize("limit", [0, 399])
@@ -109,6 +130,8 @@ def test_what_cannot_be_read_is_not_remembered(reader):
 
 def test_threads_share_one_reading(reader):
     cache = LoraCache(1000)
+    for name in "ab":
+        reader.path(name)  # writing it twice would be a change
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda n: reader.get(cache, "ab"[n % 2]), range(64)))

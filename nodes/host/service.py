@@ -1,0 +1,36 @@
+"""ComfyUI's server: versions, routes, events, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import comfy.utils
+import comfyui_version
+from server import PromptServer
+
+
+def versions() -> dict[str, str]:
+    """Versions of ComfyUI and its frontend, as far as they are known."""
+    found = {"comfyui": comfyui_version.__version__}
+    with suppress(PackageNotFoundError):
+        found["frontend"] = version("comfyui-frontend-package")
+    return found
+
+
+def add_route(method: str, path: str, handler: Any) -> None:
+    """Adds a route to the host's server, which serves it under /api, too."""
+    PromptServer.instance.routes.route(method, path)(handler)
+
+
+def send_event(event: str, data: dict[str, Any], client_id: str | None = None) -> None:
+    """Sends a websocket event to one client, or to all; safe from any thread."""
+    PromptServer.instance.send_sync(event, data, client_id)
+
+
+def node_progress(total: int) -> Callable[[], None]:
+    """A function to call after each step: moves the running node's progress bar."""
+    bar = comfy.utils.ProgressBar(total)
+    return lambda: bar.update(1)
