@@ -11,7 +11,7 @@ from ..satchel.lora.rows import NO_LORA
 from ..satchel.lora.stack import StackEntry, read_stack
 from ..satchel.lora.trigger_words import header_words, merge_words
 from . import host
-from .planning import LoraStackType, file_stamps, find_lora, told_to_user
+from .planning import LoraStackType, file_stamps, find_lora, find_path, told_to_user
 
 NONE = "None"
 
@@ -95,8 +95,8 @@ def _chosen(lora: str | None) -> list[StackEntry]:
 
 def _words(entry: StackEntry, folders: ModelFolders) -> tuple[str, ...]:
     """The words in an entry's file; none for a LoRA that is in the stack without any strength."""
-    path = find_lora(entry, folders).path
-    if _is_off(entry):
+    path = find_path(entry, folders)
+    if path is None or _is_off(entry):
         return ()
     with entry.named():
         return header_words(path)

@@ -13,6 +13,7 @@ from ..lora.module_names import is_encoder_module, modules_of
 from ..lora.renames.key_map import key_of
 from ..lora.report import EntryReport, summarize
 from ..lora.stack import StackEntry
+from ..lora.verdict import mismatch_sentence
 from ..lora.weights import (
     BlockWeights,
     Place,
@@ -279,16 +280,19 @@ def _require_match(report: EntryReport, strengths: EntryStrengths, targets: Stac
     half = targets.model is not None and strengths.model != 0 and report.fitting_model == 0
     if report.fitting_model + report.fitting_clip and not (half and lost):
         return
+    parts = _lost_parts(report)
     raise LoraMismatchError(
-        _mismatch(report, targets),
+        _mismatch(report, targets, parts),
         hint="Use a LoRA that was trained for this model, or switch the row off.",
         modules=report.modules,
         unmatched=len(report.unmatched),
         conflicts=len(report.conflicts),
+        matched=report.fitting_model + report.fitting_clip,
+        parts=parts,
     )
 
 
-def _mismatch(report: EntryReport, targets: StackTargets) -> str:
+def _mismatch(report: EntryReport, targets: StackTargets, parts: str) -> str:
     if not report.modules:
         return "the file holds no LoRA weights."
     if report.clip_missing == report.modules:
@@ -296,6 +300,11 @@ def _mismatch(report: EntryReport, targets: StackTargets) -> str:
     if report.model_missing == report.modules:
         return f"all {report.modules} modules are for a model, and no model is connected."
     whole = "CLIP" if targets.model is None else "model"
+    return mismatch_sentence(whole, (), (), 0, report.modules, parts)
+
+
+def _lost_parts(report: EntryReport) -> str:
+    """What became of the modules that found no place; empty if none lost it."""
     parts = [
         f"{len(names)} {what} ({summarize(names)})"
         for names, what in (
@@ -306,4 +315,4 @@ def _mismatch(report: EntryReport, targets: StackTargets) -> str:
     ]
     if report.fitting_clip:
         parts.append(f"only {report.fitting_clip} text encoder modules fit")
-    return f"it does not fit the {whole}: of {report.modules} modules, {'; '.join(parts)}."
+    return "; ".join(parts)

@@ -145,7 +145,7 @@ def test_a_users_preset_leaves_through_the_stack_by_content(
     model = stack_node.execute(model=sd15, lora_stack=stack).result[0]
 
     assert stamp != changed
-    assert stack[0][0].blocks == "WARM{down=0.5, *=0}"
+    assert stack[0][0].tag.settings.blocks == "WARM{down=0.5, *=0}"
     assert strengths(before, patched(model), deltas) == {Q: 0.5, OUT: 0}
 
 
