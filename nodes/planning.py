@@ -244,7 +244,7 @@ def file_stamps(entries: Iterable[StackEntry]) -> list[Any]:
     files = [folders.find("loras", entry.name) for entry in entries]
     stamps = [file and (str(file.path), file.size, file.mtime_ns) for file in files]
     has_blocks = any(entry.blocks for entry in entries)
-    return [*stamps, *(presets_stamp(_presets()) if has_blocks else [])]
+    return [*stamps, *(presets_stamp(user_presets()) if has_blocks else [])]
 
 
 def with_presets_written_out(entries: list[StackEntry]) -> list[StackEntry]:
@@ -256,7 +256,7 @@ def with_presets_written_out(entries: list[StackEntry]) -> list[StackEntry]:
     """
     if not any(entry.blocks for entry in entries):
         return entries
-    presets = all_presets(_presets())
+    presets = all_presets(user_presets())
     written: list[StackEntry] = []
     for entry in entries:
         with entry.named():
@@ -264,7 +264,7 @@ def with_presets_written_out(entries: list[StackEntry]) -> list[StackEntry]:
     return written
 
 
-def _presets() -> Path:
+def user_presets() -> Path:
     """Where users keep their preset files."""
     return host.system_user_directory() / "presets"
 
