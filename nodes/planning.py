@@ -27,7 +27,7 @@ from ..satchel.lora.model_architecture import identify_model
 from ..satchel.lora.presets import all_presets, presets_stamp
 from ..satchel.lora.report import EntryReport
 from ..satchel.lora.stack import StackEntry
-from ..satchel.lora.verdict import mismatch_sentence
+from ..satchel.lora.verdict import may_carry_over, mismatch_sentence
 from ..satchel.lora.weights import embed_presets
 from ..satchel.lora.window import ALWAYS, Window
 from ..satchel.safetensors_header import read_header
@@ -37,6 +37,7 @@ from ..satchel.tensors.plan import (
     Side,
     StackTargets,
     entry_report,
+    lost_error,
     plan_entry,
     side_of,
 )
@@ -79,12 +80,14 @@ class StackPlanner:
         """
         if path is None:
             return PlannedEntry(skipped_report(entry))
+        before = None if self.targets.model is None else dict(self.targets.model)
         try:
             with entry.named():
                 return self._planned(entry, path, in_place)
         except LoraMismatchError as error:
             if entry.on_mismatch == "stop":
                 raise
+            self.targets.model = before  # a part of it may have given weights another shape
             return PlannedEntry(skipped_report(entry, str(error)))
 
     def _planned(self, entry: StackEntry, path: Path, in_place: frozenset[Side]) -> PlannedEntry:
@@ -95,12 +98,18 @@ class StackPlanner:
                 return PlannedEntry(_idle_report(entry, strengths))
             lora, metadata = host.load_lora(path, self._key_map)
             scaled, report = plan_entry(entry, lora, strengths, targets)
+            if report.is_mostly_lost and not self._may_fit(path):
+                raise lost_error(report, targets)
         except BlockWeightSyntaxError:
             self._require_fit(entry, path)
             raise
         except LoraMismatchError as error:
             raise self._explained(error, path) from error
         return PlannedEntry(report, scaled, metadata)
+
+    def _may_fit(self, path: Path) -> bool:
+        """Whether a file may be for the connected model, by the architectures of both."""
+        return may_carry_over(_trained_for(path), identify_model(self.targets.model or {}))
 
     def _require_fit(self, entry: StackEntry, path: Path) -> None:
         """Whoever uses a LoRA of another architecture should hear that, not that the model lacks

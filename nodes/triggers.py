@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from comfy_api.latest import io
@@ -14,6 +16,8 @@ from . import host
 from .planning import LoraStackType, file_stamps, find_lora, find_path, told_to_user
 
 NONE = "None"
+WORD_SOURCES: tuple[Callable[[Path], tuple[str, ...]], ...] = (header_words,)
+"""Where words of a file come from, in their order."""
 
 
 class SatchelTriggerWords(io.ComfyNode):
@@ -99,7 +103,7 @@ def _words(entry: StackEntry, folders: ModelFolders) -> tuple[str, ...]:
     if path is None or _is_off(entry):
         return ()
     with entry.named():
-        return header_words(path)
+        return tuple(word for source in WORD_SOURCES for word in source(path))
 
 
 def _line(entry: StackEntry, words: tuple[str, ...], exclude: str) -> str:

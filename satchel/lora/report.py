@@ -46,6 +46,15 @@ class EntryReport:
     def patched(self) -> int:
         return self.patched_model + self.patched_clip
 
+    @property
+    def is_mostly_lost(self) -> bool:
+        """Whether less than half of the modules for what is connected fit.
+
+        Relatives share shapes: of a FLUX.1 LoRA a tenth fits FLUX.2 klein, which is an accident,
+        and three quarters fit Chroma, which is of use.
+        """
+        return len(self.unmatched) + len(self.conflicts) > self.fitting_model + self.fitting_clip
+
     def lines(self) -> list[str]:
         entry = self.entry
         if self.skipped:

@@ -20,7 +20,7 @@ from ..errors import LoraRowError, SatchelError
 from ..folders import posix_name
 from .lora_names import same_file
 from .rows import NO_LORA, LoraRow, OnMismatch
-from .stack_sources import RowSettings, SourceRow, settings_of_rebuilt
+from .stack_sources import RowSettings, SourceRow, row_of_rebuilt
 from .window import ALWAYS, Window
 
 StackTuple = tuple[str, float, float]
@@ -161,7 +161,7 @@ def _read_entry(position: int, item: object) -> StackEntry:
     settings = RowSettings() if tag is None else tag.settings
     return StackEntry(
         label,
-        posix_name(str(name)),
+        posix_name(str(name)) if tag is None else tag.name,
         float(strengths[0]),
         float(strengths[1]),
         settings.blocks,
@@ -204,11 +204,13 @@ def _with_rebuilt(entries: list[StackEntry], sources: Sources) -> list[StackEntr
     rows = [row for row in sources() if not row.arrived_in(entries)]
     found: list[StackEntry] = []
     for entry in entries:
-        settings = None if entry.entry_id else settings_of_rebuilt(entry, entries, rows)
-        if settings is None:
+        row = None if entry.entry_id else row_of_rebuilt(entry, entries, rows)
+        if row is None or row.settings is None or row.name is None:
             found.append(entry)
             continue
         note = "rebuilt by a node in between; its row's settings are known from the graph"
-        found.append(replace(entry, blocks=settings.blocks, window=settings.window,
-                             on_mismatch=settings.on_mismatch, note=note))  # fmt: skip
+        found.append(replace(
+            entry, name=row.name, blocks=row.settings.blocks, window=row.settings.window,
+            on_mismatch=row.settings.on_mismatch, note=note,
+        ))  # fmt: skip
     return found

@@ -69,10 +69,10 @@ class SourceRow:
         )
 
 
-def settings_of_rebuilt(
+def row_of_rebuilt(
     entry: StackEntry, entries: Sequence[StackEntry], rows: Sequence[SourceRow]
-) -> RowSettings | None:
-    """The settings of an entry that knows no row; None if it needs none.
+) -> SourceRow | None:
+    """The row of an entry that knows none; None if that does not matter.
 
     Raises:
         LoraRowError: it may be a row with settings, and may as well not be.
@@ -88,7 +88,7 @@ def settings_of_rebuilt(
     if len(settings) == 1 and len(twins) <= len(exact) and not doubts:
         found = settings.pop()
         if found is not None:
-            return found if found.matter else None
+            return exact[0] if found.matter else None
     raise LoraRowError(
         f"{entry.label} ({entry.name}) has lost its row: a node between LoRA Stack and this one "
         "has rebuilt it, and which block weights, steps or other settings belong to it cannot be "

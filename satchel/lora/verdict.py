@@ -22,7 +22,7 @@ def mismatch_sentence(
         lora, model: the architectures that each may be for; empty if unknown.
         parts: what became of its modules.
     """
-    if lora and model and not _families(lora) & _families(model):
+    if not may_carry_over(lora, model):
         return (
             f"trained for {title_of(lora)}, the {whole} is {title_of(model)}: {matched} of "
             f"{modules} modules match; {_carry_over(lora, model)}. Of {modules} modules, {parts}."
@@ -34,6 +34,12 @@ def mismatch_sentence(
     else:
         told = f", which is {title_of(model)}" if model else ""
     return f"it does not fit the {whole}{told}: of {modules} modules, {parts}."
+
+
+def may_carry_over(lora: Sequence[str], model: Sequence[str]) -> bool:
+    """Whether a LoRA may be for a model, by the architectures that each may be; yes if one of them
+    is not known."""
+    return not lora or not model or bool(_families(lora) & _families(model))
 
 
 def title_of(candidates: Sequence[str]) -> str:

@@ -280,8 +280,13 @@ def _require_match(report: EntryReport, strengths: EntryStrengths, targets: Stac
     half = targets.model is not None and strengths.model != 0 and report.fitting_model == 0
     if report.fitting_model + report.fitting_clip and not (half and lost):
         return
+    raise lost_error(report, targets)
+
+
+def lost_error(report: EntryReport, targets: StackTargets) -> LoraMismatchError:
+    """The error about a LoRA that is not meant for what is connected."""
     parts = _lost_parts(report)
-    raise LoraMismatchError(
+    return LoraMismatchError(
         _mismatch(report, targets, parts),
         hint="Use a LoRA that was trained for this model, or switch the row off.",
         modules=report.modules,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from .rules import BlockWeights, Rule, SlotWeights
-from .selectors import Selector
+from .selectors import Ends, Selector
 from .slots import ENCODERS, Slot, slot_runs
 from .values import Constant
+
+T = TypeVar("T")
 
 
 def expand(
@@ -25,24 +27,24 @@ def expand(
     drawn = weights.drawn(slots, open_prefixes=open_prefixes)
     on = drawn.on(slots, open_prefixes=open_prefixes)
     rules = [
-        _rule((run[start], run[end - 1]), on.factors[run[start]])
-        for run in slot_runs(list(slots))
-        for start, end in _equal_parts([on.factors[slot] for slot in run])
-        if on.factors[run[start]] != 1
+        Rule(Selector(ends=ends, optional=ends[0].prefix in ENCODERS), Constant(factor))
+        for ends, factor in _parts(slots, on.factors)
+        if factor != 1
     ]
-    for slot, filters in on.filters.items():
-        for elements, number in filters:
-            rule = _rule((slot, slot), number)
-            rules.append(replace(rule, selector=replace(rule.selector, elements=elements)))
+    # Not every slot has such weights, which is no mistake of the user's.
+    rules += [
+        Rule(Selector(ends=ends, elements=elements, optional=True), Constant(number))
+        for ends, filters in _parts(slots, {slot: on.filters.get(slot, ()) for slot in slots})
+        for elements, number in filters
+    ]
     return BlockWeights(tuple(rules)), on
 
 
-def _rule(ends: tuple[Slot, Slot], number: float) -> Rule:
-    optional = ends[0].prefix in ENCODERS
-    return Rule(Selector(ends=ends, optional=optional), Constant(number))
-
-
-def _equal_parts(numbers: Sequence[float]) -> list[tuple[int, int]]:
-    """(start, end) of each part of a list in which all numbers are the same."""
-    starts = [i for i, number in enumerate(numbers) if i == 0 or number != numbers[i - 1]]
-    return list(zip(starts, [*starts[1:], len(numbers)], strict=True))
+def _parts(slots: Sequence[Slot], values: Mapping[Slot, T]) -> Iterator[tuple[Ends, T]]:
+    """Neighbours that have the same value: first and last slot, and the value."""
+    for run in slot_runs(slots):
+        start = 0
+        for end in range(1, len(run) + 1):
+            if end == len(run) or values[run[end]] != values[run[start]]:
+                yield (run[start], run[end - 1]), values[run[start]]
+                start = end

@@ -65,6 +65,7 @@ INTACT = {
 def test_a_row_stays_known_through_a_node_that(way):
     entries = read_stack(way(emitted()))
 
+    assert {entry.name for entry in entries} - {"own.safetensors"} == {row.name for row in ROWS}
     found = settings(entries)
     for word, row in zip(("style", "plain", "skips"), ROWS, strict=True):
         assert [found[name] for name in found if word in name] == [row.settings]
