@@ -24,7 +24,7 @@ from ..satchel.folders import LocalModel, ModelFolders
 from ..satchel.lora.block_layouts import MODEL_PREFIX
 from ..satchel.lora.identify import identify_lora
 from ..satchel.lora.model_architecture import identify_model
-from ..satchel.lora.presets import all_presets, presets_stamp
+from ..satchel.lora.presets import all_presets, builtin_presets, presets_stamp
 from ..satchel.lora.report import EntryReport
 from ..satchel.lora.stack import StackEntry
 from ..satchel.lora.verdict import may_carry_over, mismatch_sentence
@@ -271,6 +271,11 @@ def with_presets_written_out(entries: list[StackEntry]) -> list[StackEntry]:
         with entry.named():
             written.append(replace(entry, blocks=embed_presets(entry.blocks, presets)))
     return written
+
+
+def with_content(text: str) -> str:
+    """Block weights with this user's own presets spelled out, as a graph should keep them."""
+    return embed_presets(text, all_presets(user_presets()), builtin_presets())
 
 
 def user_presets() -> Path:

@@ -45,16 +45,21 @@ def parse_block_weights(text: str, presets: Mapping[str, str] | None = None) -> 
     return weights
 
 
-def embed_presets(text: str, presets: Mapping[str, str]) -> str:
+def embed_presets(
+    text: str, presets: Mapping[str, str], known: Mapping[str, str] | None = None
+) -> str:
     """The text with the content of the presets that it names, so that it means the same where
     they are not known; a text that names none stays as it is.
+
+    Args:
+        known: presets that are known there; default: none.
 
     Raises:
         BlockWeightSyntaxError: it is malformed.
     """
     weights = parse_block_weights(text, presets)
     try:
-        if parse_block_weights(text, {}) == weights:
+        if parse_block_weights(text, known or {}) == weights:
             return text
     except BlockWeightSyntaxError:  # it needs them
         pass

@@ -156,3 +156,14 @@ def test_an_unknown_preset_fails_when_the_graph_is_queued(pack, stack_node, lora
         pack.satchel.errors.BlockWeightSyntaxError, match=r"Row 1 .*Close to it: MIDD"
     ):
         stack_node.validate_inputs(lora_1="a.safetensors", blocks_1="MIDDD")
+
+
+def test_a_graph_keeps_the_content_of_a_users_preset(pack, user_directory):
+    file = user_directory / "presets" / "mine.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text("WARM: down=0.5, *=0\n", encoding="utf-8")
+    written = pack.nodes.planning.with_content
+
+    assert written("warm") == "WARM{down=0.5, *=0}"
+    assert written("EARLY, IN04=0.5") == "EARLY, IN04=0.5"
+    assert written("WARM{down=0.25}") == "WARM{down=0.25}"

@@ -249,11 +249,8 @@ function shapeRow(node, number, row, names) {
 function addCell(node, field, number, value, names) {
   const { type, socket, label, tooltip } = WIDGETS[field]
   const name = inputName(field, number)
-  const isNumber = socket === 'FLOAT'
   const options = optionsOf(field, names)
-  const widget = node.addWidget(type, name, value, isNumber ? roundNumber : () => {}, {
-    ...options,
-  })
+  const widget = node.addWidget(type, name, value, callbackOf(node, field), { ...options })
   // The host remembers the value of a widget of this name that was removed before.
   widget.value = value
   widget.label = field === 'on' ? `${label} ${number}` : label
@@ -275,6 +272,21 @@ function optionsOf(field, names) {
   if (field === 'on_mismatch') return { values: ON_MISMATCH }
   if (field === 'start' || field === 'stop') return PART
   return WIDGETS[field].socket === 'FLOAT' ? STRENGTH : {}
+}
+
+/**
+ * What happens when the user changes a widget.
+ *
+ * @param {Node} node
+ * @param {Field} field
+ * @returns {(this: Widget, value: any) => void}
+ */
+function callbackOf(node, field) {
+  if (WIDGETS[field].socket === 'FLOAT') return roundNumber
+  if (field !== 'blocks') return () => {}
+  return function () {
+    node.blocksChanged?.(this)
+  }
 }
 
 /**
