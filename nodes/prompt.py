@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..satchel.lora.prompt_tags import DIALECTS, clean_prompt, find_tags
 from ..satchel.lora.report import format_report
+from ..satchel.lora.rows import ON_MISMATCH
 from ..satchel.lora.stack import read_stack
 from . import host
 from .lora import apply_stack, stack_notes
@@ -45,7 +46,12 @@ class SatchelLoraStackFromPrompt(io.ComfyNode):
                 io.Combo.Input(
                     "dialect", options=list(DIALECTS), default="auto", optional=True,
                     tooltip="What two numbers mean. comfy: model, CLIP. webui: CLIP, model. auto: "
-                    "as comfy, but as webui in a tag with te=, unet=, lbw=, lbwe= or x=.",
+                    "as comfy, but as webui in a tag with a key that only the WebUI has.",
+                ),
+                io.Combo.Input(
+                    "on_mismatch", options=list(ON_MISMATCH), default="stop", optional=True,
+                    tooltip="What a LoRA does that is missing or is for another model: stop the "
+                    "run, or be skipped.",
                 ),
             ],
             outputs=[
@@ -67,31 +73,37 @@ class SatchelLoraStackFromPrompt(io.ComfyNode):
         )  # fmt: skip
 
     @classmethod
-    def validate_inputs(cls, prompt: str | None, dialect: str | None = "auto") -> bool:
+    def validate_inputs(
+        cls, prompt: str | None, dialect: str | None = "auto", on_mismatch: str | None = "stop"
+    ) -> bool:
         """Checks the tags when the graph is queued, unless a value is linked, which is None."""
-        if prompt is not None and dialect is not None:
+        if prompt is not None and dialect is not None and on_mismatch is not None:
             folders = host.model_folders()
             with told_to_user():
-                for entry in entries_of_prompt(prompt, dialect):
+                for entry in entries_of_prompt(prompt, dialect, on_mismatch):
                     find_path(entry, folders)
         return True
 
     @classmethod
-    def fingerprint_inputs(cls, prompt: str | None, dialect: str | None = "auto", **_: Any) -> Any:
+    def fingerprint_inputs(
+        cls, prompt: str | None, dialect: str | None = "auto", on_mismatch: str | None = "stop",
+        **_: Any,
+    ) -> Any:  # fmt: skip
         """Size and time of each file, so that a changed one is read again."""
-        if prompt is None or dialect is None:
+        if prompt is None or dialect is None or on_mismatch is None:
             return []
         with told_to_user():
-            return file_stamps(entries_of_prompt(prompt, dialect))
+            return file_stamps(entries_of_prompt(prompt, dialect, on_mismatch))
 
     @classmethod
     def execute(
         cls, prompt: str, dialect: str = "auto", model: Any = None, clip: Any = None,
-        lora_stack: Any = None,
+        lora_stack: Any = None, on_mismatch: str = "stop",
     ) -> io.NodeOutput:  # fmt: skip
         folders = host.model_folders()
         with told_to_user():
-            entries = [*read_stack(lora_stack, sources(cls)), *entries_of_prompt(prompt, dialect)]
+            own = entries_of_prompt(prompt, dialect, on_mismatch)
+            entries = [*read_stack(lora_stack, sources(cls)), *own]
             paths = [find_path(entry, folders) for entry in entries]
             model, clip, reports = apply_stack(model, clip, entries, paths)
         text = clean_prompt(prompt, find_tags(prompt, read_dialect(dialect)))

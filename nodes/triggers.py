@@ -86,7 +86,7 @@ class SatchelTriggerWords(io.ComfyNode):
             f"{entry.name}: {_line(entry, own, exclude)}"
             for entry, own in zip(entries, words, strict=True)
         ]
-        together = merge_words([[extra], *words], [exclude])
+        together = merge_words([[extra], *filter(None, words)], [exclude])
         return io.NodeOutput(", ".join(together), "\n".join(lines))
 
 
@@ -97,16 +97,21 @@ def _chosen(lora: str | None) -> list[StackEntry]:
     return [StackEntry("lora", lora.replace("\\", "/"), 1.0, 1.0, "", "")]
 
 
-def _words(entry: StackEntry, folders: ModelFolders) -> tuple[str, ...]:
-    """The words in an entry's file; none for a LoRA that is in the stack without any strength."""
+def _words(entry: StackEntry, folders: ModelFolders) -> tuple[str, ...] | None:
+    """The words in an entry's file, and none for a LoRA that is in the stack without any strength;
+    None if the file is missing and to be skipped then."""
     path = find_path(entry, folders)
-    if path is None or _is_off(entry):
+    if path is None:
+        return None
+    if _is_off(entry):
         return ()
     with entry.named():
         return tuple(word for source in WORD_SOURCES for word in source(path))
 
 
-def _line(entry: StackEntry, words: tuple[str, ...], exclude: str) -> str:
+def _line(entry: StackEntry, words: tuple[str, ...] | None, exclude: str) -> str:
+    if words is None:
+        return "(SKIPPED: its file is missing)"
     if _is_off(entry):
         return "(off: both its strengths are 0)"
     if not words:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..satchel.lora.rows import SOCKETS, parse_rows
-from ..satchel.lora.stack import Sources, entries_of_rows
+from ..satchel.lora.stack import Sources, StackEntry, entries_of_rows
 from ..satchel.lora.stack_sources import (
     Inputs,
     SourceRow,
@@ -54,7 +54,7 @@ def _rows_of_stack(inputs: Inputs) -> list[SourceRow]:
     ]
 
 
-def _source_row(entry: Any, is_linked: Any) -> SourceRow:
+def _source_row(entry: StackEntry, is_linked: Callable[[str], bool]) -> SourceRow:
     return SourceRow(
         None if is_linked("lora") else entry.name,
         None if any(map(is_linked, _STRENGTHS)) else (entry.strength_model, entry.strength_clip),
@@ -63,12 +63,12 @@ def _source_row(entry: Any, is_linked: Any) -> SourceRow:
 
 
 def _rows_of_prompt(inputs: Inputs) -> list[SourceRow]:
-    prompt, dialect = inputs.get("prompt", ""), inputs.get("dialect", "auto")
-    if is_link(prompt) or is_link(dialect):
+    said = {name: inputs[name] for name in ("prompt", "dialect", "on_mismatch") if name in inputs}
+    if any(map(is_link, said.values())):
         return [SourceRow()]
     return [
         SourceRow(entry.name, (entry.strength_model, entry.strength_clip), entry.settings)
-        for entry in entries_of_prompt(prompt, dialect)
+        for entry in entries_of_prompt(**{"prompt": "", "dialect": "auto", **said})
     ]
 
 

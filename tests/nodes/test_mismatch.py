@@ -193,6 +193,23 @@ def test_skipping_travels_through_the_stack(stack_node, lora, sd15):
     assert report.count("SKIPPED Entry") == 2
 
 
+def test_tags_are_skipped_where_the_node_says_so(pack, lora, errors, sd15):
+    node = pack.nodes.prompt.SatchelLoraStackFromPrompt
+    inputs = {"prompt": "<lora:gone:1> <lora:flux:1> <lora:a:1>"}
+
+    model, _, _, text, report = node.execute(**inputs, model=sd15, on_mismatch="skip").result
+
+    assert text == ""
+    assert list(model.patches) == [Q]
+    assert "SKIPPED Tag 1 (character 1): gone, its file is in none of" in report
+    assert "SKIPPED Tag 2 (character 15): flux.safetensors, it does not fit" in report
+    assert node.validate_inputs(**inputs, on_mismatch="skip")
+    with pytest.raises(errors.ModelNotFoundError):
+        node.validate_inputs(**inputs)
+    with pytest.raises(errors.InvalidInputError, match="must be one of stop, skip"):
+        node.execute(**inputs, on_mismatch="no")
+
+
 def test_the_other_nodes_skip_as_well(pack, stack_node, lora, sd15, caplog):
     stack = stack_node.execute(
         lora_1="gone.safetensors", on_mismatch_1="skip", lora_2="a.safetensors"
@@ -204,6 +221,6 @@ def test_the_other_nodes_skip_as_well(pack, stack_node, lora, sd15, caplog):
         hooks = pack.nodes.hooks.SatchelCreateHookLoraStack.execute(lora_stack=stack)
 
     assert "SKIPPED Entry 1 of lora_stack: gone.safetensors" in report.result[0]
-    assert words.result[1].startswith("gone.safetensors: ")
+    assert words.result[1].startswith("gone.safetensors: (SKIPPED: its file is missing)")
     assert len(hooks.result[0].hooks) == 1
     assert "SKIPPED Entry 1" in caplog.text
