@@ -87,8 +87,8 @@ class SatchelBlockWeights(io.ComfyNode):
         )  # fmt: skip
 
     @classmethod
-    def validate_inputs(cls, **inputs: Any) -> bool:
-        """Checks the text when the graph is queued, unless something is linked, which is None."""
+    def validate_inputs(cls, model: Any = None, **inputs: Any) -> bool:
+        """Checks the text when the graph is queued, unless some of it is linked, which is None."""
         if None not in inputs.values():
             with told_to_user():
                 _parse(inputs)

@@ -131,7 +131,7 @@ def test_the_queue_checks_the_text_unless_something_is_linked(node, errors):
     assert node.validate_inputs(blocks="IN04=0.5", preset="None") is True
     assert node.validate_inputs(blocks=None, preset="GONE") is True
     with pytest.raises(errors.BlockWeightSyntaxError):
-        node.validate_inputs(blocks="IN04=", preset="None")
+        node.validate_inputs(model=None, blocks="IN04=", preset="None")
 
 
 @pytest.mark.parametrize("architecture", ["sd15", "flux_dev", "ltx2", "any"])
