@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .block_weights import BLOCK_WEIGHT_NODES
 from .hooks import HOOK_NODES
 from .lora import LORA_NODES
 from .prompt import PROMPT_NODES
@@ -20,4 +21,7 @@ class SatchelExtension(ComfyExtension):
         await register_replacements()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [*LORA_NODES, *PROMPT_NODES, *TRIGGER_NODES, *HOOK_NODES, *REPORT_NODES]
+        return [
+            *LORA_NODES, *PROMPT_NODES, *BLOCK_WEIGHT_NODES, *TRIGGER_NODES, *HOOK_NODES,
+            *REPORT_NODES,
+        ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,21 @@ from comfy_api.latest import io
 from ..satchel.errors import InvalidInputError, LoraMismatchError
 from ..satchel.lora.stack import StackEntry, read_stack
 from ..satchel.lora.weights import parse_block_weights
+from ..satchel.lora.window import Window
 from ..satchel.tensors.fuse import ScaledPatch, Wave, plan_waves
 from ..satchel.tensors.patches import Shape
 from ..satchel.tensors.plan import Side
 from . import host
-from .planning import LoraStackType, StackPlanner, find_lora, sides_with, told_to_user
+from .planning import (
+    LoraStackType,
+    StackPlanner,
+    find_path,
+    settle_window,
+    sides_with,
+    skipped_report,
+    told_to_user,
+)
+from .upstream import sources
 
 WINDOW_STEP = 0.001
 
@@ -54,6 +65,7 @@ class SatchelCreateHookLoraStack(io.ComfyNode):
                     tooltip="For Set CLIP Hooks, Cond Set Props and Set Hook Keyframes.",
                 ),
             ],
+            hidden=[io.Hidden.dynprompt],
         )  # fmt: skip
 
     @classmethod
@@ -63,41 +75,44 @@ class SatchelCreateHookLoraStack(io.ComfyNode):
     ) -> io.NodeOutput:  # fmt: skip
         folders = host.model_folders()
         with told_to_user():
-            window = _window(start_percent, end_percent)
-            entries = read_stack(lora_stack)
-            for entry in entries:
+            outer = _window(start_percent, end_percent)
+            plans: dict[Window, StackPlan] = {}
+            for entry in read_stack(lora_stack, sources(cls)):
                 with entry.named():
                     parse_block_weights(entry.blocks)
-            paths = [find_lora(entry, folders).path for entry in entries]
-        return io.NodeOutput(host.stack_hooks(StackPlan(entries, paths).waves, window, prev_hooks))
+                    window = entry.window.within(outer)
+                path = find_path(entry, folders)
+                if path is None:
+                    skipped_report(entry)
+                else:
+                    plans.setdefault(window, StackPlan()).add(entry, path)
+        hooks = [(plan.waves, window) for window, plan in plans.items()]
+        return io.NodeOutput(host.stack_hooks(hooks, prev_hooks))
 
 
-def _window(start: float, end: float) -> list[tuple[float, float]]:
-    """Keyframes of a hook that acts from `start` up to `end`; none if that is always."""
+def _window(start: float, end: float) -> Window:
     if not start < end:
         raise InvalidInputError(
             f"start_percent is {start:g} and end_percent {end:g}: there is nothing in between.",
             hint="Set start_percent to less than end_percent.",
         )
-    if start == 0 and end == 1:
-        return []
-    before = [(0.0, 0.0)] if start > 0 else []
-    after = [(end, 0.0)] if end < 1 else []
-    return [*before, (start, 1.0), *after]
+    return Window(start, end)
 
 
 class StackPlan:
-    """What a stack changes in the models that register its hook.
+    """What the entries with one window change in the models that register their hook.
 
     A model is planned for once: sampling registers its hooks anew each time.
     """
 
-    def __init__(self, entries: list[StackEntry], paths: list[Path]) -> None:
-        self._entries = entries
-        self._paths = paths
+    def __init__(self) -> None:
+        self._entries: list[tuple[StackEntry, Path]] = []
         self._planned: weakref.WeakKeyDictionary[
             Any, tuple[dict[str, Shape | None], frozenset[str], list[Wave]]
         ] = weakref.WeakKeyDictionary()
+
+    def add(self, entry: StackEntry, path: Path) -> None:
+        self._entries.append((entry, path))
 
     def waves(self, patcher: Any, side: Side) -> list[Wave]:
         """The patches for a model or a text encoder.
@@ -119,13 +134,18 @@ class StackPlan:
         clip = host.TextEncoder(patcher) if side == "clip" else None
         planner = StackPlanner(model, clip)
         scaled: list[ScaledPatch] = []
-        for entry, path in zip(self._entries, self._paths, strict=True):
+        for entry, path in self._entries:
             in_place = sides_with(entry, model, None if clip is None else patcher)
             try:
-                scaled += planner.plan(entry, path, in_place).scaled
+                item = planner.plan(replace(entry, on_mismatch="stop"), path, in_place)
+                settle_window(item)
+                scaled += item.scaled
             except LoraMismatchError as error:
-                if not _is_for_the_other_side(error, side):
+                if _is_for_the_other_side(error, side):
+                    continue
+                if entry.on_mismatch == "stop":
                     raise
+                skipped_report(entry, str(error))
         return scaled
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..satchel.lora.report import EntryReport, format_report
-from ..satchel.lora.rows import LoraRow, parse_rows
+from ..satchel.lora.rows import SOCKETS, LoraRow, parse_rows
 from ..satchel.lora.stack import StackEntry, entries_of_rows, read_stack
+from ..satchel.lora.window import Window
 from ..satchel.tensors.fuse import ScaledPatch, plan_waves
 from ..satchel.tensors.plan import Side, entry_report, side_of
 from . import host
@@ -18,13 +19,15 @@ from .planning import (
     PlannedEntry,
     StackPlanner,
     file_stamps,
-    find_lora,
+    find_path,
+    settle_window,
     sides_with,
+    skipped_report,
     told_to_user,
+    window_on,
     with_presets_written_out,
 )
-
-SOCKETS = ("model", "clip", "lora_stack")
+from .upstream import sources
 
 
 class SatchelLoraStack(io.ComfyNode):
@@ -62,6 +65,7 @@ class SatchelLoraStack(io.ComfyNode):
                     tooltip="What each row changed, and what in its file found no place.",
                 ),
             ],
+            hidden=[io.Hidden.dynprompt],
             # Rows are undeclared inputs, checked by satchel.lora.rows: declaring them would put
             # the list of LoRAs into /object_info once per row.
             accept_all_inputs=True,
@@ -79,7 +83,7 @@ class SatchelLoraStack(io.ComfyNode):
         with told_to_user():
             for entry in with_presets_written_out(entries_of_rows(_rows(inputs, unknown))):
                 if entry.name:
-                    find_lora(entry, folders)
+                    find_path(entry, folders)
         return True
 
     @classmethod
@@ -96,8 +100,8 @@ class SatchelLoraStack(io.ComfyNode):
         with told_to_user():
             rows = _rows(inputs)
             own = with_presets_written_out(entries_of_rows(rows))
-            entries = [*read_stack(lora_stack), *own]
-            paths = [find_lora(entry, folders).path for entry in entries]
+            entries = [*read_stack(lora_stack, sources(cls)), *own]
+            paths = [find_path(entry, folders) for entry in entries]
             model, clip, reports = apply_stack(model, clip, entries, paths)
         stack = [entry.to_tuple() for entry in entries]
         off = [f"Row {row.number}: {row.name or 'no LoRA'}, off" for row in rows if not row.on]
@@ -105,43 +109,57 @@ class SatchelLoraStack(io.ComfyNode):
 
 
 def apply_stack(
-    model: Any, clip: Any, entries: list[StackEntry], paths: list[Path]
+    model: Any, clip: Any, entries: list[StackEntry], paths: list[Path | None]
 ) -> tuple[Any, Any, list[EntryReport]]:
     """Applies entries, in order, to clones of what is connected.
 
     Returns the model and the CLIP, each of them unchanged where nothing applies, and one report
     per entry.
 
+    Args:
+        paths: their files; None for one that is missing and may be.
+
     Raises:
         SatchelError: about the first entry that cannot be applied.
     """
     if model is None and clip is None:
-        return None, None, [_passed_on(entry) for entry in entries]
+        return None, None, [
+            _passed_on(entry) if path else skipped_report(entry)
+            for entry, path in zip(entries, paths, strict=True)
+        ]  # fmt: skip
     planner = StackPlanner(model, clip)
     planned: list[PlannedEntry] = []
     step = host.node_progress(len(entries))
     for entry, path in zip(entries, paths, strict=True):
         step()
         in_place = sides_with(entry, model, None if clip is None else clip.patcher)
-        planned.append(planner.plan(entry, path, in_place))
-    scaled = [patch for item in planned for patch in item.scaled]
-    metadata = next((item.metadata for item in reversed(planned) if item.metadata), {})
-    ids = frozenset(entry.entry_id for entry in entries if entry.entry_id)
-    model = _patched(model, "model", scaled, ids, metadata)
-    clip = _patched(clip, "clip", scaled, ids, metadata)
+        item = planner.plan(entry, path, in_place)
+        settle_window(item)
+        planned.append(item)
+    model = _patched(model, "model", planned)
+    clip = _patched(clip, "clip", planned)
     return model, clip, [item.report for item in planned]
 
 
-def _patched(
-    original: Any, side: Side, scaled: list[ScaledPatch], ids: frozenset[str],
-    metadata: dict[str, str],
-) -> Any:  # fmt: skip
+def _patched(original: Any, side: Side, planned: list[PlannedEntry]) -> Any:
     """A clone of one side with its patches; the original itself if there are none."""
-    own = [item for item in scaled if side_of(item.patch.key) == side]
-    if not own:
+    always: list[ScaledPatch] = []
+    windows: dict[Window, list[ScaledPatch]] = {}
+    for item in planned:
+        own = [patch for patch in item.scaled if side_of(patch.patch.key) == side]
+        window = window_on(item.report.entry.window, side)
+        (always if window.is_always else windows.setdefault(window, [])).extend(own)
+    windows = {window: own for window, own in windows.items() if own}
+    if not always and not windows:
         return original
-    clone = original.clone()
-    host.add_waves(clone if side == "model" else clone.patcher, plan_waves(own), ids, metadata)
+    clone = host.clone_with_windows(original) if windows else original.clone()
+    used = [item for item in planned if not item.report.skipped]
+    ids = frozenset(item.report.entry.entry_id for item in used) - {""}
+    metadata = next((item.metadata for item in reversed(used) if item.metadata), {})
+    patcher = clone if side == "model" else clone.patcher
+    host.add_waves(patcher, plan_waves(always), ids, metadata)
+    if windows:
+        host.add_windows(clone, [(window, plan_waves(own)) for window, own in windows.items()])
     return clone
 
 
@@ -154,10 +172,10 @@ def _passed_on(entry: StackEntry) -> EntryReport:
 
 def stack_notes(entries: list[StackEntry]) -> list[str]:
     """What a report says about the stack as a whole."""
-    if any(entry.blocks for entry in entries):
+    if any(entry.settings.matter for entry in entries):
         return [
-            "LORA_STACK: block weights travel inside the names; only Satchel's nodes read them, "
-            "others apply these rows to all blocks alike"
+            "LORA_STACK: block weights, steps and skipping travel inside the entries; only "
+            "Satchel's nodes read them, others apply these rows to all blocks, in all steps"
         ]
     return []
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from comfy_api.latest import io
 
-from ..satchel.errors import InvalidInputError
-from ..satchel.lora.lora_names import match_name
-from ..satchel.lora.prompt_tags import DIALECTS, Dialect, PromptTag, clean_prompt, find_tags
+from ..satchel.lora.prompt_tags import DIALECTS, clean_prompt, find_tags
 from ..satchel.lora.report import format_report
-from ..satchel.lora.stack import StackEntry, read_stack
+from ..satchel.lora.rows import ON_MISMATCH
+from ..satchel.lora.stack import read_stack
 from . import host
 from .lora import apply_stack, stack_notes
-from .planning import (
-    LoraStackType,
-    file_stamps,
-    find_lora,
-    told_to_user,
-    with_presets_written_out,
-)
+from .planning import LoraStackType, file_stamps, find_path, told_to_user
+from .tags import entries_of_prompt, read_dialect
+from .upstream import sources
 
 
 class SatchelLoraStackFromPrompt(io.ComfyNode):
@@ -52,7 +46,12 @@ class SatchelLoraStackFromPrompt(io.ComfyNode):
                 io.Combo.Input(
                     "dialect", options=list(DIALECTS), default="auto", optional=True,
                     tooltip="What two numbers mean. comfy: model, CLIP. webui: CLIP, model. auto: "
-                    "as comfy, but as webui in a tag with te=, unet=, lbw=, lbwe= or x=.",
+                    "as comfy, but as webui in a tag with a key that only the WebUI has.",
+                ),
+                io.Combo.Input(
+                    "on_mismatch", options=list(ON_MISMATCH), default="stop", optional=True,
+                    tooltip="What a LoRA does that is missing or is for another model: stop the "
+                    "run, or be skipped.",
                 ),
             ],
             outputs=[
@@ -70,63 +69,47 @@ class SatchelLoraStackFromPrompt(io.ComfyNode):
                     tooltip="What each tag changed, and what in its file found no place.",
                 ),
             ],
+            hidden=[io.Hidden.dynprompt],
         )  # fmt: skip
 
     @classmethod
-    def validate_inputs(cls, prompt: str | None, dialect: str | None = "auto") -> bool:
+    def validate_inputs(
+        cls, prompt: str | None, dialect: str | None = "auto", on_mismatch: str | None = "stop"
+    ) -> bool:
         """Checks the tags when the graph is queued, unless a value is linked, which is None."""
-        if prompt is not None and dialect is not None:
+        if prompt is not None and dialect is not None and on_mismatch is not None:
             folders = host.model_folders()
             with told_to_user():
-                for entry in _entries(prompt, dialect):
-                    find_lora(entry, folders)
+                for entry in entries_of_prompt(prompt, dialect, on_mismatch):
+                    find_path(entry, folders)
         return True
 
     @classmethod
-    def fingerprint_inputs(cls, prompt: str | None, dialect: str | None = "auto", **_: Any) -> Any:
+    def fingerprint_inputs(
+        cls, prompt: str | None, dialect: str | None = "auto", on_mismatch: str | None = "stop",
+        **_: Any,
+    ) -> Any:  # fmt: skip
         """Size and time of each file, so that a changed one is read again."""
-        if prompt is None or dialect is None:
+        if prompt is None or dialect is None or on_mismatch is None:
             return []
         with told_to_user():
-            return file_stamps(_entries(prompt, dialect))
+            return file_stamps(entries_of_prompt(prompt, dialect, on_mismatch))
 
     @classmethod
     def execute(
         cls, prompt: str, dialect: str = "auto", model: Any = None, clip: Any = None,
-        lora_stack: Any = None,
+        lora_stack: Any = None, on_mismatch: str = "stop",
     ) -> io.NodeOutput:  # fmt: skip
         folders = host.model_folders()
         with told_to_user():
-            entries = [*read_stack(lora_stack), *_entries(prompt, dialect)]
-            paths = [find_lora(entry, folders).path for entry in entries]
+            own = entries_of_prompt(prompt, dialect, on_mismatch)
+            entries = [*read_stack(lora_stack, sources(cls)), *own]
+            paths = [find_path(entry, folders) for entry in entries]
             model, clip, reports = apply_stack(model, clip, entries, paths)
-        text = clean_prompt(prompt, find_tags(prompt, _dialect(dialect)))
+        text = clean_prompt(prompt, find_tags(prompt, read_dialect(dialect)))
         stack = [entry.to_tuple() for entry in entries]
         report = format_report(reports, [], stack_notes(entries))
         return io.NodeOutput(model, clip, stack, text, report)
-
-
-def _entries(prompt: str, dialect: str) -> list[StackEntry]:
-    tags = find_tags(prompt, _dialect(dialect))
-    names = set(host.lora_names()) if tags else set()
-    return with_presets_written_out(
-        [_entry(number, tag, names) for number, tag in enumerate(tags, 1)]
-    )
-
-
-def _entry(number: int, tag: PromptTag, names: set[str]) -> StackEntry:
-    label = f"Tag {number} (character {tag.start + 1})"
-    name = match_name(tag.name, names, label)
-    return StackEntry(
-        label, name, tag.strength_model, tag.strength_clip, tag.blocks, uuid.uuid4().hex
-    )
-
-
-def _dialect(value: str) -> Dialect:
-    for known in DIALECTS:
-        if known == value:
-            return known
-    raise InvalidInputError(f"dialect is {value!r}; it must be one of {', '.join(DIALECTS)}.")
 
 
 PROMPT_NODES: list[type[io.ComfyNode]] = [SatchelLoraStackFromPrompt]

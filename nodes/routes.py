@@ -40,11 +40,13 @@ from ..satchel.workflow.plan import host_name, plan_document
 from ..satchel.workflow.rewrite import rewrite
 from ..satchel.workspace import Workspace
 from . import host
+from .planning import with_content
 
 log = logging.getLogger(__name__)
 
 PREFIX = "/satchel/v1"
 PROGRESS_EVENT = "satchel.progress"
+MAX_BLOCKS = 100_000
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -58,6 +60,7 @@ def register_routes() -> None:
     host.add_route("POST", f"{PREFIX}/install", _guarded(_install))
     host.add_route("POST", f"{PREFIX}/export", _guarded(_export))
     host.add_route("POST", f"{PREFIX}/convert", _guarded(_convert))
+    host.add_route("POST", f"{PREFIX}/block-weights", _guarded(_block_weights))
     host.add_route("GET", f"{PREFIX}/jobs/{{id}}", _guarded(_job))
     host.add_route("POST", f"{PREFIX}/jobs/{{id}}/cancel", _guarded(_cancel_job))
 
@@ -163,6 +166,16 @@ def _names(body: dict[str, Any], key: str) -> list[str] | None:
             hint=f'Leave {key} out, or send something like "{key}": ["..."].',
         )
     return value
+
+
+async def _block_weights(request: web.Request) -> web.Response:
+    text = (await _json_body(request)).get("text")
+    if not isinstance(text, str) or len(text) > MAX_BLOCKS:
+        raise InvalidInputError(
+            f"text must be block weights of at most {MAX_BLOCKS} characters.",
+            hint='Send {"text": "IN04=0.5"}.',
+        )
+    return web.json_response({"text": await asyncio.to_thread(with_content, text)})
 
 
 async def _job(request: web.Request) -> web.Response:

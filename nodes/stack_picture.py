@@ -43,7 +43,7 @@ class PictureRow:
 
 
 @cache
-def _font(size: int) -> Any:
+def font(size: int) -> Any:
     return ImageFont.load_default(size)
 
 
@@ -59,10 +59,10 @@ def draw_stack(figures: StackFigures, rows: Sequence[PictureRow], title: str) ->
     height = head + heat.height + GAP + matrix.height + MARGIN
     image = Image.new("RGB", (width, height), BACKGROUND)
     draw = ImageDraw.Draw(image)
-    draw.text((MARGIN, 24), title, TEXT, _font(24))
+    draw.text((MARGIN, 24), title, TEXT, font(24))
     if shown < len(rows):
         text = f"the first {shown} of {len(rows)}"
-        draw.text((width - MARGIN, 30), text, FAINT, _font(16), anchor="ra")
+        draw.text((width - MARGIN, 30), text, FAINT, font(16), anchor="ra")
     heat.draw(image, draw, MARGIN, head)
     matrix.draw(draw, MARGIN, head + heat.height + GAP)
     return image
@@ -93,7 +93,7 @@ class _HeatMap:
         self.height = self.HEAD + self.band_height * len(self.bands)
 
     def draw(self, image: Image.Image, draw: ImageDraw.ImageDraw, left: int, top: int) -> None:
-        draw.text((left, top), "Size of each LoRA's change, by block slot", TEXT, _font(17))
+        draw.text((left, top), "Size of each LoRA's change, by block slot", TEXT, font(17))
         ticks = [(t, f"{self.largest * t * t:.3g}") for t in (0.0, 0.5, 1.0)]
         _color_bar(draw, left + self.width, top, SIZES, ticks)
         for number, band in enumerate(self.bands):
@@ -103,7 +103,7 @@ class _HeatMap:
                 x = left + self.label_width + len(band) * self.cell + 14
                 for offset, word in ((0, "all"), (74, "modules")):
                     place = (x + offset, band_top + self.names - 4)
-                    draw.text(place, word, FAINT, _font(14), anchor="ls")
+                    draw.text(place, word, FAINT, font(14), anchor="ls")
             for entry in range(len(self.rows)):
                 row_top = band_top + self.names + entry * ROW
                 self._draw_row(draw, entry, band, left, row_top, with_numbers=number == 0)
@@ -113,7 +113,7 @@ class _HeatMap:
         for column, slot in enumerate(band):
             name = self.figures.slots[slot]
             label = Image.new("L", (self.names, 18))
-            ImageDraw.Draw(label).text((4, 9), name, 255, _font(14), anchor="lm")
+            ImageDraw.Draw(label).text((4, 9), name, 255, font(14), anchor="lm")
             label = label.rotate(90, expand=True)
             place = (left + column * self.cell + (self.cell - 18) // 2, top)
             image.paste(FAINT, (*place, place[0] + label.width, place[1] + label.height), label)
@@ -124,7 +124,7 @@ class _HeatMap:
     ) -> None:  # fmt: skip
         row, middle = self.rows[entry], top + ROW // 2
         label = _shortened(self.labels[entry], self.label_width - 14)
-        draw.text((left, middle), label, PROBLEM if row.problem else TEXT, _font(16), anchor="lm")
+        draw.text((left, middle), label, PROBLEM if row.problem else TEXT, font(16), anchor="lm")
         x = left + self.label_width
         for column, slot in enumerate(band):
             norm = self.figures.norm(entry, slot)
@@ -134,9 +134,9 @@ class _HeatMap:
         if with_numbers:
             x += len(band) * self.cell + 14
             total = f"{self.figures.total(entry):.3g}"
-            draw.text((x, middle), total, TEXT, _font(16), anchor="lm")
+            draw.text((x, middle), total, TEXT, font(16), anchor="lm")
             color = PROBLEM if row.problem else FAINT
-            draw.text((x + 74, middle), row.fits, color, _font(14), anchor="lm")
+            draw.text((x + 74, middle), row.fits, color, font(14), anchor="lm")
 
 
 class _Matrix:
@@ -155,22 +155,22 @@ class _Matrix:
         self.height = self.HEAD + 24 + max(self.row * self.count, 24 * (len(self.notes) + 1)) + 8
 
     def draw(self, draw: ImageDraw.ImageDraw, left: int, top: int) -> None:
-        draw.text((left, top), "Similarity of each pair (cosine)", TEXT, _font(17))
+        draw.text((left, top), "Similarity of each pair (cosine)", TEXT, font(17))
         ticks = [(0.0, "-1 opposite"), (0.5, "0 unrelated"), (1.0, "1 the same")]
         _color_bar(draw, left + self.width, top, SIMILARITIES, ticks, length=260)
         x, y = left + self.label_width, top + self.HEAD + 24
         for column in range(self.count):
             place = (x + column * self.cell + self.cell // 2, y - 6)
-            draw.text(place, str(column + 1), FAINT, _font(14), anchor="ms")
+            draw.text(place, str(column + 1), FAINT, font(14), anchor="ms")
         for entry, label in enumerate(self.labels):
             middle = y + entry * self.row + self.row // 2
             text = _shortened(label, self.label_width - 14)
-            draw.text((left, middle), text, TEXT, _font(16), anchor="lm")
+            draw.text((left, middle), text, TEXT, font(16), anchor="lm")
             for other in range(self.count):
                 self._draw_cell(draw, entry, other, x + other * self.cell, y + entry * self.row)
         x += self.count * self.cell + 40
         for line, (note, color) in enumerate(self.notes):
-            draw.text((x, y + 12 + 24 * line), note, color, _font(15), anchor="lm")
+            draw.text((x, y + 12 + 24 * line), note, color, font(15), anchor="lm")
 
     def _draw_cell(
         self, draw: ImageDraw.ImageDraw, entry: int, other: int, left: int, top: int
@@ -185,7 +185,7 @@ class _Matrix:
         if self.cell >= 40:
             ink = BACKGROUND if sum(color) > 380 else TEXT
             middle = (left + self.cell // 2, top + self.row // 2)
-            draw.text(middle, f"{cosine:+.2f}", ink, _font(15), anchor="mm")
+            draw.text(middle, f"{cosine:+.2f}", ink, font(15), anchor="mm")
 
 
 def _pair_notes(figures: StackFigures, count: int, most: int = 6) -> list[tuple[str, Color]]:
@@ -214,7 +214,7 @@ def _color_bar(
         draw.line((left + x, top, left + x, top + 9), _blend(colors, x / (length - 1)))
     for at, word in ticks:
         anchor = "la" if at == 0 else "ra" if at == 1 else "ma"
-        draw.text((left + at * length, top + 13), word, FAINT, _font(13), anchor=anchor)
+        draw.text((left + at * length, top + 13), word, FAINT, font(13), anchor=anchor)
 
 
 def _blend(colors: Sequence[Color], at: float) -> Color:
@@ -228,7 +228,7 @@ def _blend(colors: Sequence[Color], at: float) -> Color:
 
 
 def _width(text: str, size: int) -> int:
-    return int(_font(size).getlength(text)) + 1
+    return int(font(size).getlength(text)) + 1
 
 
 def _shortened(text: str, width: int, size: int = 16) -> str:

@@ -14,8 +14,9 @@ from ..satchel.tensors.fuse import ScaledPatch
 from ..satchel.tensors.plan import entry_report, side_of
 from ..satchel.tensors.stack_report import StackFigures, format_figures, measure_stack
 from . import host
-from .planning import LoraStackType, PlannedEntry, StackPlanner, find_lora, told_to_user
+from .planning import LoraStackType, PlannedEntry, StackPlanner, find_path, told_to_user
 from .stack_picture import PictureRow, draw_stack
+from .upstream import sources
 
 
 class SatchelStackReport(io.ComfyNode):
@@ -45,6 +46,7 @@ class SatchelStackReport(io.ComfyNode):
                     tooltip="Sizes by block slot as a heat map, similarities as a matrix.",
                 ),
             ],
+            hidden=[io.Hidden.dynprompt],
         )  # fmt: skip
 
     @classmethod
@@ -55,7 +57,7 @@ class SatchelStackReport(io.ComfyNode):
                     "Stack Report has neither a model nor a CLIP.",
                     hint="Connect what the LoRAs are for.",
                 )
-            entries = read_stack(lora_stack)
+            entries = read_stack(lora_stack, sources(cls))
             planner = StackPlanner(model, clip)
             planned, problems = _plan(planner, entries)
         figures = _measure(planner, planned, model, clip)
@@ -82,7 +84,7 @@ def _plan(
     step = host.node_progress(len(entries))
     for entry in entries:
         step()
-        path = find_lora(entry, folders).path
+        path = find_path(entry, folders)
         try:
             planned.append(planner.plan(entry, path))
         except (LoraMismatchError, LoraFileError) as error:
@@ -116,8 +118,8 @@ def _picture_row(item: PlannedEntry, problem: bool) -> PictureRow:
     report = item.report
     name = str(PurePosixPath(report.entry.name).with_suffix(""))
     fitting = report.fitting_model + report.fitting_clip
-    if problem:
-        return PictureRow(name, "stops the run", problem=True)
+    if problem or report.skipped:
+        return PictureRow(name, "stops the run" if problem else "skipped", problem=True)
     if not item.scaled:
         return PictureRow(name, "changes nothing")
     return PictureRow(name, f"{fitting} of {report.modules} fit")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from comfy_api.latest import io
@@ -11,9 +13,11 @@ from ..satchel.lora.rows import NO_LORA
 from ..satchel.lora.stack import StackEntry, read_stack
 from ..satchel.lora.trigger_words import header_words, merge_words
 from . import host
-from .planning import LoraStackType, file_stamps, find_lora, told_to_user
+from .planning import LoraStackType, file_stamps, find_lora, find_path, told_to_user
 
 NONE = "None"
+WORD_SOURCES: tuple[Callable[[Path], tuple[str, ...]], ...] = (header_words,)
+"""Where words of a file come from, in their order."""
 
 
 class SatchelTriggerWords(io.ComfyNode):
@@ -82,7 +86,7 @@ class SatchelTriggerWords(io.ComfyNode):
             f"{entry.name}: {_line(entry, own, exclude)}"
             for entry, own in zip(entries, words, strict=True)
         ]
-        together = merge_words([[extra], *words], [exclude])
+        together = merge_words([[extra], *filter(None, words)], [exclude])
         return io.NodeOutput(", ".join(together), "\n".join(lines))
 
 
@@ -93,16 +97,21 @@ def _chosen(lora: str | None) -> list[StackEntry]:
     return [StackEntry("lora", lora.replace("\\", "/"), 1.0, 1.0, "", "")]
 
 
-def _words(entry: StackEntry, folders: ModelFolders) -> tuple[str, ...]:
-    """The words in an entry's file; none for a LoRA that is in the stack without any strength."""
-    path = find_lora(entry, folders).path
+def _words(entry: StackEntry, folders: ModelFolders) -> tuple[str, ...] | None:
+    """The words in an entry's file, and none for a LoRA that is in the stack without any strength;
+    None if the file is missing and to be skipped then."""
+    path = find_path(entry, folders)
+    if path is None:
+        return None
     if _is_off(entry):
         return ()
     with entry.named():
-        return header_words(path)
+        return tuple(word for source in WORD_SOURCES for word in source(path))
 
 
-def _line(entry: StackEntry, words: tuple[str, ...], exclude: str) -> str:
+def _line(entry: StackEntry, words: tuple[str, ...] | None, exclude: str) -> str:
+    if words is None:
+        return "(SKIPPED: its file is missing)"
     if _is_off(entry):
         return "(off: both its strengths are 0)"
     if not words:

@@ -73,6 +73,16 @@ export class SatchelApi {
   }
 
   /**
+   * Block weights with the content of the user's own presets, which other machines do not have.
+   *
+   * @param {string} text
+   * @returns {Promise<string>}
+   */
+  async blockWeightsWithContent(text) {
+    return (await this.#request('POST', '/block-weights', { text })).text
+  }
+
+  /**
    * Starts a job and follows it to its end, by websocket events and, since those may be missing,
    * by polling.
    *

@@ -11,6 +11,7 @@ import { exportFileName } from './lib/documents.js'
 import { LoraList } from './lib/lora_list.js'
 import { ApiGraphRows } from './widgets/api_graphs.js'
 import { LORA_STACK, addButtons, restoreRowsOnLoad } from './widgets/lora_stack.js'
+import { PresetContent } from './widgets/preset_content.js'
 
 /** @typedef {import('./types/comfy').ComfyApp} ComfyApp */
 /** @typedef {import('./types/comfy').ComfyApi} ComfyApi */
@@ -35,6 +36,8 @@ export function install(app, api, globals) {
 function loraStackExtension(app, api, globals) {
   const loras = new LoraList((route) => api.fetchApi(route))
   const apiGraphs = new ApiGraphRows()
+  const satchel = new SatchelApi(api)
+  const presets = new PresetContent((text) => satchel.blockWeightsWithContent(text))
   return {
     name: 'Satchel.LoraStack',
     async init() {
@@ -53,7 +56,9 @@ function loraStackExtension(app, api, globals) {
     },
     /** @param {import('./types/comfy').Node & {comfyClass?: string}} node */
     nodeCreated(node) {
-      if (node.comfyClass === LORA_STACK) addButtons(node, app, globals, loras.names)
+      if (node.comfyClass !== LORA_STACK) return
+      node.blocksChanged = (widget) => presets.changed(node, widget)
+      addButtons(node, app, globals, loras.names)
     },
     async refreshComboInNodes() {
       await loras.refresh()

@@ -9,6 +9,7 @@ from typing import Any
 
 import comfy.utils
 import comfyui_version
+from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
 
@@ -34,3 +35,9 @@ def node_progress(total: int) -> Callable[[], None]:
     """A function to call after each step: moves the running node's progress bar."""
     bar = comfy.utils.ProgressBar(total)
     return lambda: bar.update(1)
+
+
+def running_node() -> str | None:
+    """Id of the node that runs in this thread, in the graph; None outside of a run."""
+    context = get_executing_context()
+    return None if context is None else str(context.node_id)

@@ -46,6 +46,13 @@ def match_name(wanted: str, names: Collection[str], label: str) -> str:
     )
 
 
+def same_file(first: str, second: str) -> bool:
+    """Whether two names can be one file's: packs change separators, leave out folders and
+    extensions, or put the LoRA folder's own path in front."""
+    one, other = _stem(posix_name(first)), _stem(posix_name(second))
+    return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")
+
+
 def _base(name: str) -> str:
     return name.rpartition("/")[2]
 

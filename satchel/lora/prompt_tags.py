@@ -5,6 +5,7 @@
     <lora:a:te=0.5:unet=0.8>     by name, in any order
     <lora:a:1:lbw=MIDD>   <lora:a:1:IN04,...>   w=   lbwe=   x=   seed=     block weights, WebUI
     <lora:a:1:1:LBW=SPEC;A=4;B=1;>                                       block weights, Impact Pack
+    <lora:a:1:start=5>   <lora:a:1:stop=12>   <lora:a:1:step=5-12>       some steps, hako-mikan
 
 `lora` and `lyco`, upper or lower case. The WebUI's and hako-mikan's first number is the text
 encoder's (`extra_networks_lora.py`), the ComfyUI packs' is the model's. Block weights are passed
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import InvalidInputError
+from .window import ALWAYS, Window, step_window
 
 Dialect = Literal["auto", "comfy", "webui"]
 """Which strength comes first; `auto` is comfy, unless a tag has a key that only the WebUI has."""
@@ -32,10 +34,11 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SCHEDULE = re.compile(r"\||:\s*[0-9.]+(?:\s*,\s*[0-9.]+)?\s*$")
 _IMPACT_LETTER = re.compile(r";\s*[AB]\s*=")
 _KEYS = {"te": "te", "unet": "unet", "lbw": "lbw", "w": "lbw", "lbwe": "lbwe", "x": "x",
-         "seed": "seed"}  # fmt: skip
-_ONLY_WEBUI = frozenset({"te", "unet", "lbw", "lbwe", "x"})
-_WINDOW = "For a LoRA that acts on some steps only, use Create Hook LoRA Stack."
-_REFUSED = {"start": _WINDOW, "stop": _WINDOW, "step": _WINDOW, "in": "", "mid": "", "out": ""}
+         "seed": "seed", "start": "start", "stop": "stop", "step": "step"}  # fmt: skip
+_ONLY_WEBUI = frozenset({"te", "unet", "lbw", "lbwe", "x", "start", "stop", "step"})
+_WINDOW = "For a LoRA that acts on some steps only, write start=, stop= or step=A-B in its tag."
+_STEP = re.compile(r"[0-9]{1,6}")
+_STEPS = re.compile(r"([0-9]{1,6})\s*-\s*([0-9]{1,6})")
 _SIDES = {"te": "text encoder", "unet": "model"}
 
 
@@ -53,6 +56,8 @@ class PromptTag:
     """0-based place of its `<` in the prompt."""
     end: int
     """Place behind its `>`."""
+    window: Window = ALWAYS
+    """In steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class _Fields:
     name: str = ""
     numbers: list[_Item] = field(default_factory=list)
     keyed: dict[str, _Item] = field(default_factory=dict)
-    """te, unet, lbw, lbwe, x, seed, and `LBW` for Impact's form."""
+    """te, unet, lbw, lbwe, x, seed, start, stop, step, and `LBW` for Impact's form."""
     last_key: str = ""
     """As written: empty as long as there are only positions."""
     is_webui: bool = False
@@ -198,10 +203,10 @@ def _take_key(fields: _Fields, item: _Item, match: re.Match[str]) -> None:
     written = match[1]
     key = "LBW" if written == "LBW" else _KEYS.get(written.lower())
     if key is None:
-        known = "te=, unet=, lbw=, lbwe=, x=, seed= or LBW="
+        known = "te=, unet=, lbw=, lbwe=, x=, seed=, start=, stop=, step= or LBW="
         raise fields.error(
             f"has {written}=, which is not supported", item,
-            _REFUSED.get(written.lower()) or f"Write {known}. Block weights go behind lbw=.",
+            f"Write {known}. Block weights go behind lbw=.",
         )  # fmt: skip
     if key in fields.keyed:
         raise fields.error(f"has {written}= twice", item)
@@ -222,7 +227,38 @@ def _read_tag(fields: _Fields, dialect: Dialect) -> PromptTag:
         _blocks(fields),
         fields.start,
         fields.end,
+        _window(fields),
     )
+
+
+def _window(fields: _Fields) -> Window:
+    """The steps in which the LoRA acts, as hako-mikan's extension counts them from 1: from `start`
+    on, and no more from `stop` on; `step=A-B` is both."""
+    start, stop, both = (fields.keyed.get(key) for key in ("start", "stop", "step"))
+    first: int | None
+    last: int | None
+    if both is not None:
+        if start or stop:
+            raise fields.error("gives its steps twice", both, "Write step= or start= and stop=.")
+        match = _STEPS.fullmatch(both.text)
+        if match is None:
+            raise fields.error(f"has {both.text!r} where two steps A-B belong", both)
+        first, last = int(match[1]), int(match[2])
+    else:
+        for item in filter(None, (start, stop)):
+            if not _STEP.fullmatch(item.text):
+                raise fields.error(f"has {item.text!r} where the number of a step belongs", item)
+        if not start and not stop:
+            return ALWAYS
+        first, last = (int(item.text) if item else None for item in (start, stop))
+    try:
+        return step_window(first, last)
+    except InvalidInputError:
+        end = next(item for item in (both, stop, start) if item is not None)
+        raise fields.error(
+            "acts in no step", end,
+            "It acts from start= on, and no more from stop= on; the first step is 1.",
+        ) from None  # fmt: skip
 
 
 def _strengths(fields: _Fields, dialect: Dialect) -> dict[str, float]:

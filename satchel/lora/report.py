@@ -38,19 +38,34 @@ class EntryReport:
     """Modules whose shapes do not fit the model's."""
     blocks: str = ""
     """The block weights in canonical form."""
+    skipped: str = ""
+    """Why the row is left out of this run; empty if it is not."""
     notes: list[str] = field(default_factory=list)
 
     @property
     def patched(self) -> int:
         return self.patched_model + self.patched_clip
 
+    @property
+    def is_mostly_lost(self) -> bool:
+        """Whether less than half of the modules for what is connected fit.
+
+        Relatives share shapes: of a FLUX.1 LoRA a tenth fits FLUX.2 klein, which is an accident,
+        and three quarters fit Chroma, which is of use.
+        """
+        return len(self.unmatched) + len(self.conflicts) > self.fitting_model + self.fitting_clip
+
     def lines(self) -> list[str]:
         entry = self.entry
+        if self.skipped:
+            return [f"SKIPPED {entry.label}: {entry.name}, {self.skipped}"]
         head = (
             f"{entry.label}: {entry.name}, model {entry.strength_model:g}, "
             f"clip {entry.strength_clip:g}"
         )
-        lines = [head + (f", blocks {self.blocks}" if self.blocks else "")]
+        head += f", blocks {self.blocks}" if self.blocks else ""
+        lines = [head if entry.window.is_always else f"{head}, {entry.window.describe()}"]
+        lines += [f"  {entry.note}"] if entry.note else []
         if self.modules:
             lines.append(
                 f"  {self.patched} of {self.modules} modules patched "
@@ -83,11 +98,14 @@ def format_report(reports: Sequence[EntryReport], off: Sequence[str], notes: Seq
     model = sum(report.patched_model for report in reports)
     clip = sum(report.patched_clip for report in reports)
     lost = sum(len(report.unmatched) + len(report.conflicts) for report in reports)
-    count = f"{len(reports)} LoRA{'' if len(reports) == 1 else 's'}"
-    lines.append(
+    used = [report for report in reports if not report.skipped]
+    count = f"{len(used)} LoRA{'' if len(used) == 1 else 's'}"
+    total = (
         f"Total: {count}, {model + clip} modules patched (model {model}, clip {clip}), "
         f"{lost} dropped"
     )
+    skipped = len(reports) - len(used)
+    lines.append(f"{total}, {skipped} SKIPPED" if skipped else total)
     return "\n".join(lines)
 
 

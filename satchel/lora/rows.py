@@ -1,7 +1,7 @@
 """The rows of a LoRA Stack node, as its plain inputs spell them.
 
-Row N is up to five inputs: `on_N`, `lora_N`, `strength_model_N`, `strength_clip_N`, `blocks_N`.
-Rows are taken in the order of N; gaps are fine.
+Row N is up to eight inputs: `on_N`, `lora_N`, `strength_model_N`, `strength_clip_N`, `blocks_N`,
+`start_N`, `stop_N`, `on_mismatch_N`. Rows are taken in the order of N; gaps are fine.
 """
 
 from __future__ import annotations
@@ -12,13 +12,22 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from numbers import Real
+from typing import Literal
 
 from ..errors import LoraRowError
 from ..folders import posix_name
+from .window import ALWAYS, Window
 
 MAX_ROWS = 1000
 MIN_STRENGTH, MAX_STRENGTH = -10.0, 10.0
-FIELDS = ("on", "lora", "strength_model", "strength_clip", "blocks")
+SOCKETS = frozenset({"model", "clip", "lora_stack"})
+"""Inputs of a LoRA Stack that are no rows."""
+FIELDS = (
+    "on", "lora", "strength_model", "strength_clip", "blocks", "start", "stop", "on_mismatch",
+)  # fmt: skip
+OnMismatch = Literal["stop", "skip"]
+"""What a LoRA does that is missing or does not fit: stop the run, or be left out of it."""
+ON_MISMATCH: tuple[OnMismatch, ...] = ("stop", "skip")
 NO_LORA = frozenset({"", "None"})
 """What an unset combo says: ours is empty, other packs write `None`."""
 
@@ -38,6 +47,8 @@ class LoraRow:
     strength_clip: float
     blocks: str
     """Block weights in their text form, stripped; empty means 1 everywhere."""
+    window: Window = ALWAYS
+    on_mismatch: OnMismatch = "stop"
 
 
 def parse_rows(
@@ -45,8 +56,8 @@ def parse_rows(
 ) -> list[LoraRow]:
     """Checks a node's row inputs and puts them in order.
 
-    Defaults: on, strength_model 1, strength_clip equal to strength_model, no block weights. A row
-    that is on must name a LoRA; nothing is skipped in silence.
+    Defaults: on, strength_model 1, strength_clip equal to strength_model, no block weights, all of
+    sampling, stop. A row that is on must name a LoRA; nothing is skipped in silence.
 
     Args:
         inputs: every input of the node that is not one of its declared sockets.
@@ -85,7 +96,30 @@ def _parse_row(number: int, cell: Mapping[str, object], unknown: Collection[str]
     strength_model = _strength(number, "strength_model", known.get("strength_model", 1.0))
     strength_clip = _strength(number, "strength_clip", known.get("strength_clip", strength_model))
     blocks = _text(number, "blocks", known.get("blocks", "")).strip()
-    return LoraRow(number, on, name, strength_model, strength_clip, blocks)
+    return LoraRow(
+        number, on, name, strength_model, strength_clip, blocks,
+        _window(number, known), _on_mismatch(number, known.get("on_mismatch", "stop")),
+    )  # fmt: skip
+
+
+def _window(number: int, known: Mapping[str, object]) -> Window:
+    start = _number(number, "start", known.get("start", 0.0), 0, 1)
+    stop = _number(number, "stop", known.get("stop", 1.0), 0, 1)
+    if not start < stop:
+        raise LoraRowError(
+            f"Row {number}: start_{number} is {start:g} and stop_{number} is {stop:g}, "
+            "so there is nothing in between.",
+            hint=f"Set start_{number} to less than stop_{number}, or switch the row off.",
+            row=number,
+        )
+    return Window(start, stop)
+
+
+def _on_mismatch(number: int, value: object) -> OnMismatch:
+    for known in ON_MISMATCH:
+        if value == known:
+            return known
+    raise _bad(number, "on_mismatch", value, " or ".join(ON_MISMATCH))
 
 
 def _switch(number: int, value: object) -> bool:
@@ -101,17 +135,21 @@ def _text(number: int, field: str, value: object) -> str:
 
 
 def _strength(number: int, field: str, value: object) -> float:
+    return _number(number, field, value, MIN_STRENGTH, MAX_STRENGTH)
+
+
+def _number(number: int, field: str, value: object, low: float, high: float) -> float:
     """A number, or text that is one: the host's own FLOAT inputs take both."""
-    expected = f"a number from {MIN_STRENGTH:g} to {MAX_STRENGTH:g}"
+    expected = f"a number from {low:g} to {high:g}"
     if isinstance(value, bool) or not isinstance(value, (Real, str)):
         raise _bad(number, field, value, expected)
     try:
-        strength = float(value)
+        found = float(value)
     except ValueError:
         raise _bad(number, field, value, expected) from None
-    if math.isnan(strength) or not MIN_STRENGTH <= strength <= MAX_STRENGTH:
+    if math.isnan(found) or not low <= found <= high:
         raise _bad(number, field, value, expected)
-    return strength
+    return found
 
 
 def _bad(number: int, field: str, value: object, expected: str) -> LoraRowError:

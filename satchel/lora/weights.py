@@ -23,7 +23,7 @@ from .block_weights.text import format_block_weights, parse_text
 from .presets import builtin_presets
 
 __all__ = [
-    "BlockWeights", "Place", "Rule", "Slot", "SlotWeights", "describe_slots",
+    "BlockWeights", "Place", "Rule", "Slot", "SlotWeights", "compose", "describe_slots",
     "embed_presets", "format_block_weights", "parse_block_weights", "parse_slot",
 ]  # fmt: skip
 
@@ -45,20 +45,44 @@ def parse_block_weights(text: str, presets: Mapping[str, str] | None = None) -> 
     return weights
 
 
-def embed_presets(text: str, presets: Mapping[str, str]) -> str:
+def embed_presets(
+    text: str, presets: Mapping[str, str], known: Mapping[str, str] | None = None
+) -> str:
     """The text with the content of the presets that it names, so that it means the same where
     they are not known; a text that names none stays as it is.
+
+    Args:
+        known: presets that are known there; default: none.
 
     Raises:
         BlockWeightSyntaxError: it is malformed.
     """
     weights = parse_block_weights(text, presets)
     try:
-        if parse_block_weights(text, {}) == weights:
+        if parse_block_weights(text, known or {}) == weights:
             return text
     except BlockWeightSyntaxError:  # it needs them
         pass
     return format_block_weights(weights)
+
+
+def compose(first: str, text: str, seed: int, presets: Mapping[str, str]) -> str:
+    """Items in canonical form with a text in any form behind them, as one text.
+
+    Args:
+        seed: for random values of a text that has no seed of its own.
+
+    Raises:
+        BlockWeightSyntaxError: the text is malformed.
+    """
+    reader = Reader(text).part(0, len(text))
+    weights = _parse(reader, presets)
+    canonical = not is_inspire(reader) and not is_hako_mikan(reader)
+    needs = weights.is_random and weights.seed is None
+    seeded = f"{text}{', ' if canonical else ';'}seed={seed}" if needs else text
+    if not first:
+        return seeded
+    return f"{first}, {seeded}" if canonical else f"{first}, TEXT{{{seeded}}}"
 
 
 def _parse(reader: Reader, presets: Mapping[str, str]) -> BlockWeights:

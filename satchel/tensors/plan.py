@@ -14,6 +14,7 @@ from ..lora.module_names import is_encoder_module, modules_of
 from ..lora.renames.key_map import key_of
 from ..lora.report import EntryReport, summarize
 from ..lora.stack import StackEntry
+from ..lora.verdict import mismatch_sentence
 from ..lora.weights import (
     BlockWeights,
     Place,
@@ -334,16 +335,24 @@ def _require_match(report: EntryReport, strengths: EntryStrengths, targets: Stac
     half = targets.model is not None and strengths.model != 0 and report.fitting_model == 0
     if report.fitting_model + report.fitting_clip and not (half and lost):
         return
-    raise LoraMismatchError(
-        _mismatch(report, targets),
+    raise lost_error(report, targets)
+
+
+def lost_error(report: EntryReport, targets: StackTargets) -> LoraMismatchError:
+    """The error about a LoRA that is not meant for what is connected."""
+    parts = _lost_parts(report)
+    return LoraMismatchError(
+        _mismatch(report, targets, parts),
         hint="Use a LoRA that was trained for this model, or switch the row off.",
         modules=report.modules,
         unmatched=len(report.unmatched),
         conflicts=len(report.conflicts),
+        matched=report.fitting_model + report.fitting_clip,
+        parts=parts,
     )
 
 
-def _mismatch(report: EntryReport, targets: StackTargets) -> str:
+def _mismatch(report: EntryReport, targets: StackTargets, parts: str) -> str:
     if not report.modules:
         return "the file holds no LoRA weights."
     if report.clip_missing == report.modules:
@@ -351,6 +360,11 @@ def _mismatch(report: EntryReport, targets: StackTargets) -> str:
     if report.model_missing == report.modules:
         return f"all {report.modules} modules are for a model, and no model is connected."
     whole = "CLIP" if targets.model is None else "model"
+    return mismatch_sentence(whole, (), (), 0, report.modules, parts)
+
+
+def _lost_parts(report: EntryReport) -> str:
+    """What became of the modules that found no place; empty if none lost it."""
     parts = [
         f"{len(names)} {what} ({summarize(names)})"
         for names, what in (
@@ -361,4 +375,4 @@ def _mismatch(report: EntryReport, targets: StackTargets) -> str:
     ]
     if report.fitting_clip:
         parts.append(f"only {report.fitting_clip} text encoder modules fit")
-    return f"it does not fit the {whole}: of {report.modules} modules, {'; '.join(parts)}."
+    return "; ".join(parts)

@@ -7,14 +7,23 @@ tests/nodes/test_loaders.py does it again against the host that is installed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 STACK_NODE = "SatchelLoraStack"
-STACK_ROW_WIDGETS = 5
-"""Widgets of one row, in saved order: on, lora, strength_model, strength_clip, blocks."""
-STACK_LORA_OFFSET = 1
 STACK_LORA_INPUT = re.compile(r"lora_([1-9][0-9]*)\Z")
+
+
+def stack_lora_widgets(values: Sequence[object]) -> Iterator[tuple[str, int]]:
+    """(input name, position) of the LoRA names among the widgets of a saved stack node.
+
+    A row is saved as on, lora, strength_model, strength_clip, blocks, and where it has them start,
+    stop and on_mismatch; `on` alone is true or false, so each row starts with one.
+    """
+    starts = [index for index, value in enumerate(values) if isinstance(value, bool)]
+    for number, start in enumerate(starts, 1):
+        if start + 1 < len(values):
+            yield f"lora_{number}", start + 1
 
 
 @dataclass(frozen=True, slots=True)

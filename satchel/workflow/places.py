@@ -13,13 +13,7 @@ from typing import Any
 
 from ..errors import WorkflowFormatError
 from ..folders import LEGACY_KINDS, MODEL_EXTENSIONS, posix_name
-from .loaders import (
-    CORE_LOADERS,
-    STACK_LORA_INPUT,
-    STACK_LORA_OFFSET,
-    STACK_NODE,
-    STACK_ROW_WIDGETS,
-)
+from .loaders import CORE_LOADERS, STACK_LORA_INPUT, STACK_NODE, stack_lora_widgets
 from .subgraphs import (
     PromotedWidget,
     Says,
@@ -178,9 +172,9 @@ def _widgets(class_type: str, values: Any) -> Iterator[tuple[str, Any, str | Non
     if known is not None:
         for loader in known:
             yield loader.name, loader.name if by_name else loader.widget, loader.kind
-    elif class_type == STACK_NODE and not by_name:
-        for index in range(STACK_LORA_OFFSET, len(values), STACK_ROW_WIDGETS):
-            yield f"lora_{index // STACK_ROW_WIDGETS + 1}", index, "loras"
+    elif class_type == STACK_NODE and isinstance(values, list):
+        for name, index in stack_lora_widgets(values):
+            yield name, index, "loras"
     else:
         for key in values if by_name else range(len(values)):
             yield str(key), key, None

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HOST = {"comfy", "comfy_api", "comfy_extras", "comfyui_version", "execution", "folder_paths",
-        "main", "node_helpers", "nodes", "server", "torch", "aiohttp"}  # fmt: skip
+HOST = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "comfyui_version", "execution",
+        "folder_paths", "main", "node_helpers", "nodes", "server", "torch", "aiohttp"}  # fmt: skip
 """Modules that only exist, or are only wanted, inside ComfyUI."""
 
 ALLOWED = {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     OpenPage = Callable[..., Frontend]
 
 NAMES = ("detail.safetensors", "ink.safetensors", "style/wash.safetensors")
-ADD, MANAGE = "Add LoRA", "Remove or move a LoRA"
+ADD, MANAGE = "Add LoRA", "Change a row"
 
 
 @pytest.fixture
@@ -259,6 +259,37 @@ def test_a_link_into_a_row_stays_with_its_row(
     graph = page.run("() => app.rootGraph.serialize()")
     page.load(graph)
     assert inputs_of(page, node)["strength_model_1"] == link
+
+
+def test_a_row_gets_steps_and_skipping_from_its_menu(
+    open_page: OpenPage, some_loras: Path, renderer: str
+) -> None:
+    page = open_page(renderer)
+    node = new_stack(page)
+    add_rows(page, node, "detail.safetensors", "ink.safetensors")
+    for entry in ("Act in some steps", "Skip if it does not fit"):
+        page.click_widget(node, MANAGE)
+        page.choose("1: detail.safetensors")
+        page.choose(entry)
+    page.type_into_widget(node, "stop_1", "0.4")
+
+    long = [True, "detail.safetensors", 1, 1, "", 0, 0.4, "skip"]
+    short = [True, "ink.safetensors", 1, 1, ""]
+    assert saved_values(page, node) == [*long, *short]
+    page.load(page.run("() => app.rootGraph.serialize()"))
+    assert saved_values(page, node) == [*long, *short]
+    inputs = inputs_of(page, node)
+    assert (inputs["start_1"], inputs["stop_1"], inputs["on_mismatch_1"]) == (0, 0.4, "skip")
+    assert "start_2" not in inputs
+
+    page.click_widget(node, MANAGE)
+    page.choose("1: detail.safetensors")
+    page.choose("Move down")
+    assert saved_values(page, node) == [*short, *long]
+    page.click_widget(node, MANAGE)
+    page.choose("2: detail.safetensors")
+    page.choose("Act in all steps")
+    assert saved_values(page, node) == [*short, *long[:5], "skip"]
 
 
 def test_copies_and_undo_treat_rows_like_any_widget(

@@ -145,7 +145,7 @@ def test_a_users_preset_leaves_through_the_stack_by_content(
     model = stack_node.execute(model=sd15, lora_stack=stack).result[0]
 
     assert stamp != changed
-    assert stack[0][0].blocks == "WARM{down=0.5, *=0}"
+    assert stack[0][0].tag.settings.blocks == "WARM{down=0.5, *=0}"
     assert strengths(before, patched(model), deltas) == {Q: 0.5, OUT: 0}
 
 
@@ -156,3 +156,14 @@ def test_an_unknown_preset_fails_when_the_graph_is_queued(pack, stack_node, lora
         pack.satchel.errors.BlockWeightSyntaxError, match=r"Row 1 .*Close to it: MIDD"
     ):
         stack_node.validate_inputs(lora_1="a.safetensors", blocks_1="MIDDD")
+
+
+def test_a_graph_keeps_the_content_of_a_users_preset(pack, user_directory):
+    file = user_directory / "presets" / "mine.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text("WARM: down=0.5, *=0\n", encoding="utf-8")
+    written = pack.nodes.planning.with_content
+
+    assert written("warm") == "WARM{down=0.5, *=0}"
+    assert written("EARLY, IN04=0.5") == "EARLY, IN04=0.5"
+    assert written("WARM{down=0.25}") == "WARM{down=0.25}"

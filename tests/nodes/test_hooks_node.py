@@ -99,7 +99,7 @@ def test_block_weights_are_what_differs_from_the_cores_own_hook(node, stack, sd1
     import comfy.hooks
     import comfy.utils
 
-    plain = [(str(name), model, text) for name, model, text in stack[:1]]
+    plain = [(str(name), float(model), float(text)) for name, model, text in stack[:1]]
     core = comfy.hooks.create_hook_lora(
         comfy.utils.load_torch_file(str(loras / "a.safetensors")), 0.8, 0.8
     )

@@ -44,6 +44,7 @@ def test_the_schema_lists_no_lora_and_three_optional_sockets(stack_node, lora):
         "required": {},
         "optional": {name: info["input"]["optional"][name] for name in ("model", "clip",
                                                                         "lora_stack")},
+        "hidden": {"dynprompt": ("DYNPROMPT",)},
     }  # fmt: skip
     assert info["output"] == ["MODEL", "CLIP", "LORA_STACK", "STRING"]
     assert info["output_name"] == ["MODEL", "CLIP", "LORA_STACK", "report"]
@@ -284,8 +285,8 @@ def test_the_stack_output_is_plain_triples_upstream_first(stack_node, lora):
         (os.path.join("sub", "b.safetensors"), 2.0, 2.0),
     ]
     assert all(type(item) is tuple and len(item) == 3 for item in stack)
-    assert all(isinstance(item[0], str) and type(item[1]) is float for item in stack)
-    assert "block weights travel inside the names" in report
+    assert all(isinstance(item[0], str) and isinstance(item[1], float) for item in stack)
+    assert "block weights, steps and skipping travel inside the entries" in report
 
 
 def test_block_weights_survive_the_stack(stack_node, lora, sd15):

@@ -68,7 +68,7 @@ def test_a_tag_does_what_a_row_does(node, stack_node, lora, sd15, clip):
     same_patches(text.patcher, rows[1].patcher)
     assert model.patches[MID][0][0] == pytest.approx(0.4)
     assert stack == rows[2] == [(os.path.join("style", "paper.safetensors"), 0.8, 0.5)]
-    assert stack[0][0].blocks == rows[2][0][0].blocks
+    assert stack[0][0].tag.settings == rows[2][0][0].tag.settings
     assert report.startswith("Tag 1 (character 8): style/paper.safetensors, model 0.8, clip 0.5")
 
 
@@ -113,8 +113,9 @@ def test_its_stack_is_not_applied_twice(node, stack_node, lora, sd15):
         ("<lora:twin:1>", "InvalidInputError", r"may be a/twin.safetensors, b/twin.safetensors"),
         ("<lora:paper:1:lbw=IN04>", "BlockWeightSyntaxError",
          r"Tag 1 \(character 1\) \(style/paper.safetensors\): Block weights"),
-        ("<lora:paper:1:start=5>", "InvalidInputError",
-         r"has start=, which is not supported .* use Create Hook LoRA Stack"),
+        ("<lora:paper:1:start=5:stop=5>", "InvalidInputError",
+         r"acts in no step .* no more from stop= on"),
+        ("<lora:paper:0@0,1@0.5>", "InvalidInputError", r"change with the step .* write start="),
         ("<lora:../paper:1>", "ModelNotFoundError", "Tag 1"),
     ],
 )  # fmt: skip

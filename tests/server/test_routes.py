@@ -43,6 +43,14 @@ def locked(**changes: Any) -> dict[str, Any]:
     return {"version": 1, "generator": "test", "models": [{**model, **changes}], "host": {}}
 
 
+def test_block_weights_are_answered_with_their_own_presets_written_out(author: ComfyUI) -> None:
+    answer = author.post_json(PREFIX + "/block-weights", {"text": "EARLY, IN04=0.5"})
+
+    assert answer == {"text": "EARLY, IN04=0.5"}  # shipped ones are known everywhere
+    assert refusal(author, "/block-weights", {"text": "IN04="})[1]["code"] == "block_weight_syntax"
+    assert refusal(author, "/block-weights", {"text": 5})[0] == 400
+
+
 def test_object_info_does_not_repeat_the_lora_list(author: ComfyUI) -> None:
     info = author.get_json("/object_info/SatchelLoraStack")["SatchelLoraStack"]
 
@@ -50,7 +58,9 @@ def test_object_info_does_not_repeat_the_lora_list(author: ComfyUI) -> None:
     assert LORAS[0].name not in json.dumps(info)
 
 
-@pytest.mark.parametrize("path", ["/plan", "/install", "/export", "/convert", "/jobs/1/cancel"])
+@pytest.mark.parametrize(
+    "path", ["/plan", "/install", "/export", "/convert", "/block-weights", "/jobs/1/cancel"]
+)
 def test_a_body_that_is_not_declared_as_json_is_refused(author: ComfyUI, path: str) -> None:
     body = json.dumps({"json": API}).encode()
 

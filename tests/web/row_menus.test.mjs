@@ -10,6 +10,8 @@ function entries(...names) {
     remove: (index) => calls.push(['remove', index]),
     duplicate: (index) => calls.push(['duplicate', index]),
     move: (from, to) => calls.push(['move', from, to]),
+    toggleWindow: (index) => calls.push(['toggleWindow', index]),
+    toggleSkip: (index) => calls.push(['toggleSkip', index]),
   }
   return { calls, list: rowEntries(names.map(newRow), actions) }
 }
@@ -19,7 +21,9 @@ test('each row offers what can be done with it', () => {
 
   assert.deepEqual(list.map((entry) => entry.title), ['1: x.safetensors', '2: no file chosen'])
   for (const option of list[1].submenu.options) option.callback()
-  assert.deepEqual(calls, [['remove', 1], ['duplicate', 1], ['move', 1, 0], ['move', 1, 2]])
+  assert.deepEqual(calls, [
+    ['remove', 1], ['duplicate', 1], ['move', 1, 0], ['move', 1, 2], ['toggleWindow', 1], ['toggleSkip', 1],
+  ])
 })
 
 test('the ends cannot be moved beyond', () => {
@@ -32,4 +36,14 @@ test('the ends cannot be moved beyond', () => {
 test('a file name never reaches the field in which the host reads HTML', () => {
   const [entry] = entries('<b>x</b>').list
   assert.equal(entry.content, 'LoRA 1')
+})
+
+test('what a row has already is offered to be taken away', () => {
+  const row = { ...newRow('a'), start: 0.2, stop: 1, on_mismatch: 'skip' }
+  const [plain, changed] = [newRow('a'), row].map((each) =>
+    rowEntries([each], {})[0].submenu.options.slice(-2).map((option) => option.content),
+  )
+
+  assert.deepEqual(plain, ['Act in some steps', 'Skip if it does not fit'])
+  assert.deepEqual(changed, ['Act in all steps', 'Stop if it does not fit'])
 })

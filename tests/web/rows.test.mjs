@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import {
-  FIELDS,
+  ALL_FIELDS,
   closeUpInputs,
   inputName,
   newRow,
@@ -11,13 +11,15 @@ import {
   rowsToSaved,
   shortName,
   withMoved,
+  withSkipToggled,
+  withWindowToggled,
 } from '../../web/lib/rows.js'
 
 const INK = { on: true, lora: 'ink.safetensors', strength_model: 0.8, strength_clip: 0.6, blocks: '' }
 const WASH = { on: false, lora: 'a/wash.safetensors', strength_model: -1, strength_clip: 0, blocks: '1,0' }
 
 test('every input name reads back as its field and number', () => {
-  for (const field of FIELDS) {
+  for (const field of ALL_FIELDS) {
     for (const number of [1, 2, 17]) {
       assert.deepEqual(parseInputName(inputName(field, number)), { field, number })
     }
@@ -41,7 +43,7 @@ const ODD = [
   ['text', 'rows', []],
   ['a last row cut short', [true, 'ink.safetensors', 0.8], [{ ...INK, strength_clip: 0.8 }]],
   ['gaps filled with null', [null, null, null, null, null], []],
-  ['objects of another pack', [{}, { lora: 'x', strength: 1 }, null, ''], [newRow('')]],
+  ['objects of another pack', [{}, { lora: 'x', strength: 1 }, null, ''], []],
   ['only objects of another pack', [{}, { lora: 'x', strength: 1 }], []],
   ['numbers as text', [true, 'ink.safetensors', '0.8', '0.6', ''], [INK]],
   ['no numbers', [true, 'ink.safetensors', 'much', NaN, null], [newRow('ink.safetensors')]],
@@ -61,13 +63,42 @@ test('inputs of an API graph close up, keep links and get defaults', () => {
     strength_model_3: 0.5,
   })
 
-  assert.equal(rows, 2)
+  assert.deepEqual(rows, [{ ...newRow('a'), strength_model: 0.5, strength_clip: 0.5 }, newRow('b')])
   assert.deepEqual(inputs.model, ['1', 0])
   assert.equal(inputs.lora_1, 'a')
   assert.equal(inputs.strength_clip_1, 0.5)
   assert.deepEqual(inputs.strength_model_2, ['2', 0])
   assert.equal(inputs.strength_clip_2, 1)
   assert.equal(Object.keys(inputs).length, 11)
+})
+
+test('rows of different lengths are told apart', () => {
+  const rows = [
+    INK,
+    { ...WASH, start: 0.25, stop: 1 },
+    { ...INK, on_mismatch: 'skip' },
+    { ...WASH, start: 0, stop: 0.5, on_mismatch: 'stop' },
+    INK,
+  ]
+
+  assert.deepEqual(rowsToSaved(rows).length, 25 + 2 + 1 + 3)
+  assert.deepEqual(rowsFromSaved(rowsToSaved(rows)), rows)
+})
+
+test('inputs of an API graph keep a window and what to do on a mismatch', () => {
+  const { inputs, rows } = closeUpInputs({ lora_2: 'a', stop_2: ['4', 0], on_mismatch_2: 'skip' })
+
+  assert.deepEqual(rows, [{ ...newRow('a'), start: 0, stop: 1, on_mismatch: 'skip' }])
+  assert.deepEqual(inputs.stop_1, ['4', 0])
+  assert.equal(inputs.start_1, 0)
+  assert.equal(inputs.on_mismatch_1, 'skip')
+})
+
+test('a window and skipping are switched on and off', () => {
+  const row = withSkipToggled(withWindowToggled(INK))
+
+  assert.deepEqual(row, { ...INK, start: 0, stop: 1, on_mismatch: 'skip' })
+  assert.deepEqual(withSkipToggled(withWindowToggled(row)), INK)
 })
 
 test('moving keeps every item', () => {

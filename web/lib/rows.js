@@ -2,7 +2,9 @@
  * The rows of a LoRA Stack node as plain values: no host, no DOM.
  *
  * Row N is five widgets named `on_N, lora_N, strength_model_N, strength_clip_N, blocks_N`, in this
- * order; rows count from 1 without gaps. A saved node holds them flat in `widgets_values`.
+ * order, and where the user wants them `start_N, stop_N` and `on_mismatch_N`; rows count from 1
+ * without gaps. A saved node holds them flat in `widgets_values`; as `on` alone is true or false,
+ * each row begins where one of these is.
  */
 
 /**
@@ -12,12 +14,23 @@
  * @property {number} strength_model
  * @property {number} strength_clip
  * @property {string} blocks empty: all blocks at full weight
+ * @property {number} [start] from this part of sampling on, 0 to 1
+ * @property {number} [stop] up to this part of sampling
+ * @property {string} [on_mismatch] `stop` or `skip`
  */
 
 /** @typedef {keyof Row} Field */
 
-/** @type {readonly Field[]} */
+/** What each row has. @type {readonly Field[]} */
 export const FIELDS = ['on', 'lora', 'strength_model', 'strength_clip', 'blocks']
+
+/** What a row may have, in saved order. @type {readonly Field[]} */
+export const OPTIONAL_FIELDS = ['start', 'stop', 'on_mismatch']
+
+/** @type {readonly Field[]} */
+export const ALL_FIELDS = [...FIELDS, ...OPTIONAL_FIELDS]
+
+export const ON_MISMATCH = ['stop', 'skip']
 
 /**
  * @param {string} lora
@@ -43,8 +56,37 @@ export function inputName(field, number) {
  */
 export function parseInputName(name) {
   const match = /^(.+)_([1-9]\d*)$/.exec(name)
-  const field = FIELDS.find((candidate) => candidate === match?.[1])
+  const field = ALL_FIELDS.find((candidate) => candidate === match?.[1])
   return field ? { field, number: Number(match?.[2]) } : null
+}
+
+/**
+ * The fields of a row that are widgets.
+ *
+ * @param {Row} row
+ */
+export function fieldsOf(row) {
+  return ALL_FIELDS.filter((field) => FIELDS.includes(field) || row[field] !== undefined)
+}
+
+/**
+ * The row with a window of sampling, or without if it has one.
+ *
+ * @param {Row} row
+ * @returns {Row}
+ */
+export function withWindowToggled({ start, stop, ...row }) {
+  return start === undefined ? { ...row, start: 0, stop: 1 } : row
+}
+
+/**
+ * The row that is skipped if it does not fit, or stops the run again.
+ *
+ * @param {Row} row
+ * @returns {Row}
+ */
+export function withSkipToggled({ on_mismatch, ...row }) {
+  return on_mismatch === 'skip' ? row : { ...row, on_mismatch: 'skip' }
 }
 
 /**
@@ -62,10 +104,10 @@ export function rowsFromSaved(saved) {
 
 /**
  * @param {readonly Row[]} rows
- * @returns {(boolean | number | string)[]}
+ * @returns {(boolean | number | string | undefined)[]}
  */
 export function rowsToSaved(rows) {
-  return rows.flatMap((row) => FIELDS.map((field) => row[field]))
+  return rows.flatMap((row) => fieldsOf(row).map((field) => row[field]))
 }
 
 /**
@@ -73,7 +115,7 @@ export function rowsToSaved(rows) {
  * and links (`["3", 0]`) stay as they are.
  *
  * @param {Record<string, unknown>} inputs
- * @returns {{inputs: Record<string, unknown>, rows: number}}
+ * @returns {{inputs: Record<string, unknown>, rows: Row[]}} the rows have defaults for links
  */
 export function closeUpInputs(inputs) {
   /** @type {Map<number, Record<string, unknown>>} */
@@ -86,11 +128,12 @@ export function closeUpInputs(inputs) {
     else closed[name] = value
   }
   const numbers = [...cells.keys()].sort((a, b) => a - b)
-  numbers.forEach((old, index) => {
-    const row = { ...rowFromCells(cells.get(old) ?? {}), ...cells.get(old) }
-    for (const field of FIELDS) closed[inputName(field, index + 1)] = row[field]
+  const rows = numbers.map((old) => rowFromCells(cells.get(old) ?? {}))
+  rows.forEach((row, index) => {
+    const values = { ...row, ...cells.get(numbers[index] ?? 0) }
+    for (const field of fieldsOf(row)) closed[inputName(field, index + 1)] = values[field]
   })
-  return { inputs: closed, rows: numbers.length }
+  return { inputs: closed, rows }
 }
 
 /**
@@ -120,12 +163,24 @@ export function shortName(name) {
  * @returns {Row[]}
  */
 function rowsFromList(list) {
-  const count = Math.ceil(list.length / FIELDS.length)
-  const cells = Array.from({ length: count }, (_, row) =>
-    Object.fromEntries(FIELDS.map((field, at) => [field, list[row * FIELDS.length + at]])),
-  )
   // Other packs save lists of objects, and the host fills gaps with null: no row of ours is that.
-  return cells.filter((cell) => Object.values(cell).some(isPlain)).map(rowFromCells)
+  const starts = [...list.keys()].filter((at) => typeof list[at] === 'boolean')
+  return starts.map((start, index) => rowFromCells(cellsOf(list.slice(start, starts[index + 1]))))
+}
+
+/**
+ * @param {unknown[]} values of one row
+ * @returns {Record<string, unknown>}
+ */
+function cellsOf(values) {
+  const more = values.slice(FIELDS.length)
+  const numbers = more.filter((value) => typeof value === 'number')
+  const onMismatch = more.find((value) => ON_MISMATCH.includes(String(value)))
+  return {
+    ...Object.fromEntries(FIELDS.map((field, at) => [field, values[at]])),
+    ...(numbers.length > 0 && { start: numbers[0], stop: numbers[1] }),
+    ...(onMismatch !== undefined && { on_mismatch: onMismatch }),
+  }
 }
 
 /**
@@ -133,11 +188,7 @@ function rowsFromList(list) {
  * @returns {Row[]}
  */
 function rowsFromObject(saved) {
-  const { inputs, rows } = closeUpInputs({ ...saved })
-  const list = Array.from({ length: rows }, (_, index) =>
-    FIELDS.map((field) => inputs[inputName(field, index + 1)]),
-  )
-  return rowsFromList(list.flat())
+  return closeUpInputs({ ...saved }).rows
 }
 
 /**
@@ -152,6 +203,11 @@ function rowFromCells(cells) {
     strength_model: strength,
     strength_clip: toNumber(cells.strength_clip, strength),
     blocks: toText(cells.blocks),
+    ...(('start' in cells || 'stop' in cells) && {
+      start: toNumber(cells.start, 0),
+      stop: toNumber(cells.stop, 1),
+    }),
+    ...('on_mismatch' in cells && { on_mismatch: cells.on_mismatch === 'skip' ? 'skip' : 'stop' }),
   }
 }
 

@@ -57,6 +57,8 @@ export interface Node {
   setDirtyCanvas(foreground: boolean, background: boolean): void
   configure(saved: SavedNode): void
   onAdded?(graph: Graph): void
+  /** Set by Satchel: what happens when a block weights field has changed. */
+  blocksChanged?(widget: Widget): void
 }
 
 export interface SavedNode {

@@ -4,14 +4,15 @@
  */
 
 import { closeUpInputs } from '../lib/rows.js'
-import { setRowCount } from './lora_rows.js'
+import { shapeRows } from './lora_rows.js'
 import { LORA_STACK } from './lora_stack.js'
 
 /** @typedef {import('../types/comfy').ApiGraph} ApiGraph */
+/** @typedef {import('../lib/rows.js').Row} Row */
 
 export class ApiGraphRows {
-  /** Row counts by node id, while a graph is being opened. @type {Map<string, number>} */
-  #counts = new Map()
+  /** Rows by node id, while a graph is being opened. @type {Map<string, Row[]>} */
+  #rows = new Map()
 
   /** @param {import('../types/comfy').ComfyApp} app */
   watchLoading(app) {
@@ -21,7 +22,7 @@ export class ApiGraphRows {
       try {
         load.call(app, closed, fileName)
       } finally {
-        this.#counts.clear()
+        this.#rows.clear()
       }
     }
   }
@@ -31,11 +32,11 @@ export class ApiGraphRows {
    * @param {string[]} names the shared list of LoRA files
    */
   addRowsTo(nodeType, names) {
-    const counts = this.#counts
+    const rowsById = this.#rows
     const { onAdded } = nodeType.prototype
     nodeType.prototype.onAdded = function (graph) {
-      const count = counts.get(String(this.id))
-      if (count !== undefined) setRowCount(this, count, names)
+      const rows = rowsById.get(String(this.id))
+      if (rows !== undefined) shapeRows(this, rows, names)
       onAdded?.call(this, graph)
     }
   }
@@ -48,7 +49,7 @@ export class ApiGraphRows {
     const entries = Object.entries(graph).map(([id, node]) => {
       if (node?.class_type !== LORA_STACK) return [id, node]
       const { inputs, rows } = closeUpInputs(node.inputs ?? {})
-      this.#counts.set(id, rows)
+      this.#rows.set(id, rows)
       return [id, { ...node, inputs }]
     })
     return Object.fromEntries(entries)

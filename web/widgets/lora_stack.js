@@ -1,7 +1,14 @@
 /** Gives the LoRA Stack node its rows and buttons. */
 
-import { newRow, rowsFromSaved, rowsToSaved, withMoved } from '../lib/rows.js'
-import { appendRow, readRows, rearrangeRows, setRowCount } from './lora_rows.js'
+import {
+  newRow,
+  rowsFromSaved,
+  rowsToSaved,
+  withMoved,
+  withSkipToggled,
+  withWindowToggled,
+} from '../lib/rows.js'
+import { appendRow, readRows, rearrangeRows, replaceRow, shapeRows } from './lora_rows.js'
 import { clickEvent, openLoraMenu, openRowsMenu } from './row_menus.js'
 
 /** @typedef {import('../types/comfy').ComfyApp} ComfyApp */
@@ -22,7 +29,7 @@ export function restoreRowsOnLoad(nodeType, names) {
   nodeType.prototype.configure = function (saved) {
     if (saved.widgets_values == null) return configure.call(this, saved)
     const rows = rowsFromSaved(saved.widgets_values)
-    setRowCount(this, rows.length, names)
+    shapeRows(this, rows, names)
     return configure.call(this, { ...saved, widgets_values: rowsToSaved(rows) })
   }
 }
@@ -41,10 +48,10 @@ export function addButtons(node, app, globals, names) {
     )
   })
   add.tooltip = 'Choose a file; it becomes the last row.'
-  const manage = addButton(node, app, 'Remove or move a LoRA', (event) => {
+  const manage = addButton(node, app, 'Change a row', (event) => {
     openRowsMenu(globals, readRows(node), event, rowActions(node, names))
   })
-  manage.tooltip = 'Remove, duplicate or move a row.'
+  manage.tooltip = 'Remove, duplicate or move a row; let it act in some steps, or be skipped.'
   node.setSize([Math.max(node.size[0], INITIAL_WIDTH), node.computeSize()[1]])
 }
 
@@ -57,6 +64,9 @@ function rowActions(node, names) {
   const rows = readRows(node)
   const order = [...rows.keys()]
   return {
+    toggleWindow: (index) =>
+      replaceRow(node, index, withWindowToggled(rows[index] ?? newRow('')), names),
+    toggleSkip: (index) => replaceRow(node, index, withSkipToggled(rows[index] ?? newRow('')), names),
     remove: (index) => rearrangeRows(node, withoutItem(order, index), names),
     move: (index, to) => rearrangeRows(node, withMoved(order, index, to), names),
     duplicate: (index) => {

@@ -35,6 +35,8 @@ export function openRowsMenu(globals, rows, event, actions) {
  * @property {(index: number, to: number) => void} move
  * @property {(index: number) => void} duplicate
  * @property {(index: number) => void} remove
+ * @property {(index: number) => void} toggleWindow
+ * @property {(index: number) => void} toggleSkip
  */
 
 /**
@@ -61,6 +63,14 @@ export function rowEntries(rows, actions) {
           content: 'Move down',
           disabled: index === rows.length - 1,
           callback: () => actions.move(index, index + 1),
+        },
+        {
+          content: row.start === undefined ? 'Act in some steps' : 'Act in all steps',
+          callback: () => actions.toggleWindow(index),
+        },
+        {
+          content: row.on_mismatch === 'skip' ? 'Stop if it does not fit' : 'Skip if it does not fit',
+          callback: () => actions.toggleSkip(index),
         },
       ],
     },

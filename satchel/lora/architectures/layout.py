@@ -25,6 +25,7 @@ Indices = tuple[str, ...]
 
 _NUMBER = re.compile(r"_(\d+)(?=_|$)")
 _SLOT = re.compile(r"_(\d+|<[^>]+>)(?=_|$)")
+_PLACEHOLDER = re.compile(r"(<[^>]+>)")
 _ALTERNATIVES = re.compile(r"\(([^)]+)\)")
 _KERNEL = re.compile(r"x(?=\d)")
 _TERM = re.compile(r"(\d*)([a-z]\w*)?$")
@@ -102,6 +103,15 @@ class Layout:
                 indices = _product(tuple(self._range(slot) for slot in slots))
                 yield Rule(skeleton, self.naming, out, inputs, dims, indices)
 
+    def paths(self) -> Iterator[str]:
+        """Every module's path with its dots: `double_blocks.3.img_mlp.0`."""
+        table = self.table if isinstance(self.table, str) else self.table()
+        for line in filter(None, table.splitlines()):
+            for path in _choices(line.split()[0]):
+                parts = _PLACEHOLDER.split(path)
+                for numbers in _product(tuple(self._range(part) for part in parts[1::2])):
+                    yield "".join(itertools.chain(*zip(parts[::2], (*numbers, ""), strict=True)))
+
     def _range(self, text: str) -> str:
         if not text.startswith("<"):
             return text
@@ -133,11 +143,15 @@ class Layout:
 @cache
 def _paths(pattern: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Expands a row's alternatives: the skeleton of each path and the texts of its numbers."""
-    parts = _ALTERNATIVES.split(pattern.replace(".", "_"))
-    choices = [part.split("|") if i % 2 else [part] for i, part in enumerate(parts)]
-    paths = ("".join(choice) for choice in itertools.product(*choices))
-    split = (_SLOT.split(path) for path in paths)
+    split = (_SLOT.split(path) for path in _choices(pattern.replace(".", "_")))
     return tuple(("#".join(parts[::2]), tuple(parts[1::2])) for parts in split)
+
+
+def _choices(pattern: str) -> Iterator[str]:
+    """The paths of a row with each of its alternatives."""
+    parts = _ALTERNATIVES.split(pattern)
+    choices = [part.split("|") if i % 2 else [part] for i, part in enumerate(parts)]
+    return ("".join(choice) for choice in itertools.product(*choices))
 
 
 @cache

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from satchel.errors import BlockWeightSyntaxError, InvalidInputError, ModelNotFoundError
 from satchel.lora.lora_names import match_name
 from satchel.lora.prompt_tags import clean_prompt, find_tags
 from satchel.lora.weights import parse_block_weights
+from satchel.lora.window import ALWAYS, Window
 
 
 def read(tag, dialect="auto"):
@@ -122,6 +125,31 @@ def test_a_bad_vector_is_found_by_the_one_who_reads_it():
 
 
 @pytest.mark.parametrize(
+    ("tag", "window", "described"),
+    [
+        ("<lora:a:1>", ALWAYS, "from 0 to 1 of sampling"),
+        ("<lora:a:1:start=5>", Window(4, math.inf, "step"), "from step 5 on"),
+        ("<lora:a:1:stop=12>", Window(0, 11, "step"), "in steps 1 to 11"),
+        ("<lora:a:1:start=5:stop=12>", Window(4, 11, "step"), "in steps 5 to 11"),
+        ("<lora:a:1:step=5-12>", Window(4, 11, "step"), "in steps 5 to 11"),
+        ("<lora:a:1:step=0-2:lbw=MIDD>", Window(0, 1, "step"), "in steps 1 to 1"),
+    ],
+)
+def test_steps_are_read_as_the_webui_counts_them(tag, window, described):
+    (found,) = find_tags(tag)
+
+    assert found.window == window
+    assert found.window.describe() == described
+    assert found.window.is_always == (window == ALWAYS)
+
+
+def test_steps_put_a_tag_into_the_webuis_order():
+    (tag,) = find_tags("<lora:a:0.8:0.5:stop=9>")
+
+    assert (tag.strength_model, tag.strength_clip) == (0.5, 0.8)
+
+
+@pytest.mark.parametrize(
     ("tag", "fragment", "found"),
     [
         ("<lora:>", "names no LoRA", ">"),
@@ -130,9 +158,13 @@ def test_a_bad_vector_is_found_by_the_one_who_reads_it():
         ("<lora:a <lora:b>", "is not closed", "<lora:a"),
         ("<lora:a:>", "has an empty part", ">"),
         ("<lora:a::1>", "has an empty part", ":1>"),
-        ("<lora:a:1:start=3>", "has start=, which is not supported", "start=3"),
-        ("<lora:a:1:stop=3>", "has stop=, which is not supported", "stop=3"),
-        ("<lora:a:1:step=1-3>", "has step=, which is not supported", "step=1"),
+        ("<lora:a:1:start=0.5>", "where the number of a step belongs", "start=0.5"),
+        ("<lora:a:1:stop=-3>", "where the number of a step belongs", "stop=-3"),
+        ("<lora:a:1:step=3>", "where two steps A-B belong", "step=3>"),
+        ("<lora:a:1:start=3:stop=3>", "acts in no step", "stop=3>"),
+        ("<lora:a:1:stop=1>", "acts in no step", "stop=1>"),
+        ("<lora:a:1:step=5-2>", "acts in no step", "step=5-2"),
+        ("<lora:a:1:step=1-3:start=2>", "gives its steps twice", "step=1-3"),
         ("<lora:a:1:cache=always>", "has cache=, which is not supported", "cache"),
         ("<lora:a:1.0:in=0:mid=1:out=0>", "has in=, which is not supported", "in=0"),
         ("<lora:a:1:IN04=0.5>", "has IN04=, which is not supported", "IN04"),

@@ -5,6 +5,7 @@ import pytest
 from satchel.lora.module_names import group_names, is_encoder_module, modules_of
 from satchel.lora.report import EntryReport, format_report, summarize
 from satchel.lora.stack import StackEntry
+from satchel.lora.window import Window
 
 
 @pytest.mark.parametrize(
@@ -65,3 +66,21 @@ def test_the_report_reads_like_a_list():
         "Row 2: b, off",
         "Total: 1 LoRA, 5 modules patched (model 4, clip 1), 3 dropped",
     ]
+
+
+def test_a_row_that_is_skipped_is_told_loudly():
+    row = StackEntry("Row 2", "b.safetensors", 1.0, 1.0, "", "id", on_mismatch="skip")
+    report = EntryReport(row, modules=9, skipped="trained for SDXL, the model is FLUX.1 dev")
+
+    assert format_report([report], [], []).splitlines() == [
+        "SKIPPED Row 2: b.safetensors, trained for SDXL, the model is FLUX.1 dev",
+        "Total: 0 LoRAs, 0 modules patched (model 0, clip 0), 0 dropped, 1 SKIPPED",
+    ]
+
+
+def test_a_window_is_told_in_the_row():
+    row = StackEntry("Row 2", "b", 1.0, 1.0, "", "id", Window(0.2, 0.6), note="from afar")
+
+    assert EntryReport(row).lines() == [
+        "Row 2: b, model 1, clip 1, from 0.2 to 0.6 of sampling", "  from afar",
+    ]  # fmt: skip

@@ -6,6 +6,7 @@ import pytest
 
 from satchel.errors import LoraRowError
 from satchel.lora.rows import MAX_ROWS, LoraRow, parse_rows
+from satchel.lora.window import Window
 
 
 def test_rows_are_ordered_by_number_and_gaps_are_fine():
@@ -35,6 +36,11 @@ def test_no_inputs_are_no_rows():
         ({"lora_1": "None", "on_1": False}, LoraRow(1, False, "", 1.0, 1.0, "")),
         ({"on_1": False}, LoraRow(1, False, "", 1.0, 1.0, "")),
         ({"lora_1": "a", "blocks_1": " *=0\n"}, LoraRow(1, True, "a", 1.0, 1.0, "*=0")),
+        (
+            {"lora_1": "a", "start_1": 0.25, "stop_1": "0.5", "on_mismatch_1": "skip"},
+            LoraRow(1, True, "a", 1.0, 1.0, "", Window(0.25, 0.5), "skip"),
+        ),
+        ({"lora_1": "a", "start_1": 0, "stop_1": 1}, LoraRow(1, True, "a", 1.0, 1.0, "")),
     ],
 )
 def test_defaults_and_spellings(inputs, row):
@@ -59,6 +65,18 @@ def test_defaults_and_spellings(inputs, row):
         ({"lora_1": "a", "strength_model_1": "strong"}, "strength_model_1 is 'strong'"),
         ({"lora_1": "a", "strength_model_1": [1.0]}, "strength_model_1 is \\[1.0\\]"),
         ({"lora_1": "a", "blocks_1": 1}, "Row 1: blocks_1 is 1; it must be text"),
+        (
+            {"lora_1": "a", "start_1": -0.1},
+            "Row 1: start_1 is -0.1; it must be a number from 0 to 1",
+        ),
+        ({"lora_1": "a", "stop_1": 1.1}, "Row 1: stop_1 is 1.1"),
+        ({"lora_1": "a", "start_1": 0.5, "stop_1": 0.5}, "Row 1: start_1 is 0.5 and stop_1 is 0.5"),
+        ({"lora_1": "a", "stop_1": 0}, "nothing in between"),
+        (
+            {"lora_1": "a", "on_mismatch_1": "warn"},
+            "_1 is 'warn'; it must be stop or skip",
+        ),
+        ({"lora_1": "a", "on_mismatch_1": True}, "on_mismatch_1 is True"),
     ],
 )
 def test_bad_values_name_the_row(inputs, sentence):

@@ -102,6 +102,20 @@ def test_rows_of_the_stack_are_positional_in_the_ui_and_numbered_in_the_api():
     ]
 
 
+def test_stack_rows_with_steps_and_skipping_are_longer():
+    values = [
+        *(True, "a.safetensors", 1.0, 1.0, "", 0.2, 1.0, "skip"),
+        *(False, "b.sft", 1.0, 1.0, "", "stop"),
+        *(True, "c.sft", 1.0, 1.0, ""),
+    ]
+
+    assert found(ui_graph(ui_node(3, "SatchelLoraStack", values))) == [
+        ("3", "lora_1", "loras", "a.safetensors"),
+        ("3", "lora_2", "loras", "b.sft"),
+        ("3", "lora_3", "loras", "c.sft"),
+    ]
+
+
 def test_a_half_written_stack_row_is_no_place():
     values = [*stack_values("a.safetensors"), True]
 
