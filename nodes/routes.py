@@ -29,7 +29,7 @@ from ..satchel.errors import (
 )
 from ..satchel.jobs import Job, Jobs, Work
 from ..satchel.progress import Cancellation, Progress, Report
-from ..satchel.settings import Settings
+from ..satchel.settings import SOURCES, Settings
 from ..satchel.workflow.author import build_lock
 from ..satchel.workflow.documents import WorkflowDocument, read_bytes, read_json
 from ..satchel.workflow.export import export
@@ -76,7 +76,7 @@ async def _status(_: web.Request) -> web.Response:
     return web.json_response(
         {
             "version": __version__,
-            "civitai_token": settings.civitai_token is not None,
+            "tokens": {kind: settings.source(kind).token is not None for kind in SOURCES},
             "folders": sorted(host.model_folders().roots),
             "lora_cache": host.lora_cache().counts(),
         }

@@ -12,17 +12,53 @@ from urllib.parse import urlsplit
 
 from .errors import InvalidInputError
 
-CIVITAI_URL = "https://civitai.com"
 LORA_CACHE_BYTES = 1 << 30
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
 
 @dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """How one source of models is asked."""
+
+    url: str
+    """The site itself, or a mirror that speaks its API. Locks always name the site."""
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVariables:
+    """A source's own address, and where the operator sets another one, or a token."""
+
+    url: str
+    url_variables: tuple[str, ...]
+    """The first that is set counts."""
+    token_variables: tuple[str, ...] = ()
+
+
+SOURCES: Mapping[str, SourceVariables] = {
+    "civitai": SourceVariables(
+        "https://civitai.com", ("SATCHEL_CIVITAI_URL",), ("CIVITAI_API_TOKEN", "CIVITAI_TOKEN")
+    ),
+    "huggingface": SourceVariables(
+        "https://huggingface.co", ("SATCHEL_HUGGINGFACE_URL", "HF_ENDPOINT"), ("HF_TOKEN",)
+    ),
+    "modelscope": SourceVariables(
+        "https://www.modelscope.cn", ("SATCHEL_MODELSCOPE_URL",), ("MODELSCOPE_API_TOKEN",)
+    ),
+    "civarchive": SourceVariables("https://civarchive.com", ("SATCHEL_CIVARCHIVE_URL",)),
+    "fal": SourceVariables("https://queue.fal.run", ("SATCHEL_FAL_URL",), ("FAL_KEY",)),
+    "replicate": SourceVariables(
+        "https://api.replicate.com", ("SATCHEL_REPLICATE_URL",), ("REPLICATE_API_TOKEN",)
+    ),
+}
+"""`Source.kind` -> its variables."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    civitai_url: str = CIVITAI_URL
-    """Where the Civitai API is asked: the site itself or a mirror. Locks always name the site."""
-    civitai_token: str | None = field(default=None, repr=False)
+    sources: Mapping[str, SourceSettings] = field(default_factory=dict)
+    """By `Source.kind`; one that is missing here has its own address and no token."""
     trusted_origins: frozenset[str] = frozenset()
     """Extra origins (`https://host[:port]`) that files may come from. Unlike the built-in hosts
     these may be private addresses and plain http: only an operator can name them."""
@@ -31,19 +67,21 @@ class Settings:
     allow_remote_install: bool = False
     """Whether clients that are not on this machine may install models."""
 
+    def source(self, kind: str) -> SourceSettings:
+        """How a source is asked."""
+        return self.sources.get(kind) or SourceSettings(SOURCES[kind].url)
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Reads `SATCHEL_*` and `CIVITAI_API_TOKEN`.
+        """Reads `SATCHEL_*` and the sources' own variables.
 
         Raises:
             InvalidInputError: a URL is malformed, or the token cannot be one.
         """
         env = os.environ if environ is None else environ
         origins = env.get("SATCHEL_TRUSTED_ORIGINS", "").replace(",", " ").split()
-        url = env.get("SATCHEL_CIVITAI_URL", "").strip().rstrip("/") or CIVITAI_URL
         return cls(
-            civitai_url=_http_url("SATCHEL_CIVITAI_URL", url),
-            civitai_token=_token("CIVITAI_API_TOKEN", env.get("CIVITAI_API_TOKEN", "").strip()),
+            sources={kind: _source(known, env) for kind, known in SOURCES.items()},
             trusted_origins=frozenset(
                 origin_of(_http_url("SATCHEL_TRUSTED_ORIGINS", text)) for text in origins
             ),
@@ -80,6 +118,21 @@ def origin_of(url: str) -> str:
     host = (parts.hostname or "").lower()
     host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme.lower()}://{host}" + ("" if port in (None, default) else f":{port}")
+
+
+def _source(known: SourceVariables, env: Mapping[str, str]) -> SourceSettings:
+    variable, url = _first_set(known.url_variables, env)
+    token_variable, token = _first_set(known.token_variables, env)
+    return SourceSettings(
+        _http_url(variable, url.rstrip("/")) if url else known.url, _token(token_variable, token)
+    )
+
+
+def _first_set(variables: tuple[str, ...], env: Mapping[str, str]) -> tuple[str, str]:
+    for variable in variables:
+        if text := env.get(variable, "").strip():
+            return variable, text
+    return "", ""
 
 
 def _token(variable: str, text: str) -> str | None:

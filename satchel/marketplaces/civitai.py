@@ -23,7 +23,7 @@ from ..file_names import checked_name
 from ..folders import LEGACY_KINDS
 from ..identity import SHA256_HEX, ModelIdentity, Source
 from ..progress import Cancellation
-from ..settings import CIVITAI_URL, Settings, origin_of
+from ..settings import SOURCES, Settings, origin_of
 from .base import Availability
 from .civitai_errors import (
     MARKETPLACE,
@@ -57,7 +57,7 @@ KIND_OF_FILE_TYPE = {
 def download_url(version_id: int, file_id: int | None = None) -> str:
     """The canonical public URL of a file, as locks and `properties.models` carry it."""
     query = f"?fileId={file_id}" if file_id is not None else ""
-    return f"{CIVITAI_URL}/api/download/models/{version_id}{query}"
+    return f"{SOURCES[MARKETPLACE].url}/api/download/models/{version_id}{query}"
 
 
 class Civitai:
@@ -66,12 +66,13 @@ class Civitai:
     kind = MARKETPLACE
 
     def __init__(self, settings: Settings, cancellation: Cancellation | None = None) -> None:
-        self._base = settings.civitai_url
-        self._has_token = settings.civitai_token is not None
+        own = settings.source(MARKETPLACE)
+        self._base = own.url
+        self._has_token = own.token is not None
         self._transport = Transport(
-            UrlPolicy.from_settings(settings),
-            token=settings.civitai_token,
-            token_origin=origin_of(settings.civitai_url),
+            UrlPolicy.of_source(MARKETPLACE, settings),
+            token=own.token,
+            token_origin=origin_of(own.url),
             cancellation=cancellation,
         )
 

@@ -19,6 +19,7 @@ from ..marketplaces.base import Availability
 from ..marketplaces.resolver import Resolver
 from ..marketplaces.url_policy import UrlPolicy
 from ..progress import Progress
+from ..settings import Settings
 from ..transfer import SPARE_BYTES
 from ..workspace import Workspace
 from .collect import locked_models
@@ -205,7 +206,7 @@ def _checked(model: LockedModel, workspace: Workspace, resolver: Resolver) -> Pl
             return PlannedModel(model, "missing", reason=reason)
         target = destination(workspace.folders, identity.kind, identity.name)
         check_format(identity.name, allow_pickle=settings.allow_pickle)
-        model, refusal = _with_allowed_sources(model, UrlPolicy.from_settings(settings), resolver)
+        model, refusal = _with_allowed_sources(model, settings, resolver)
     except SatchelError as error:
         return PlannedModel(model, "refused", reason=f"{error} {error.hint}".strip())
     if identity.sha256 is None:
@@ -219,13 +220,13 @@ def _checked(model: LockedModel, workspace: Workspace, resolver: Resolver) -> Pl
 
 
 def _with_allowed_sources(
-    model: LockedModel, policy: UrlPolicy, resolver: Resolver
+    model: LockedModel, settings: Settings, resolver: Resolver
 ) -> tuple[LockedModel, str]:
     """The model without sources that may not be opened; a sentence if none of several is left."""
     allowed, refusal = [], ""
     for source in model.identity.sources:
         try:
-            policy.check(source.url)
+            UrlPolicy.of_source(source.kind, settings).check(source.url)
             resolver.marketplace(source.kind)
         except SatchelError as error:
             refusal = f"{error} {error.hint}".strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,7 +25,7 @@ from satchel.errors import (
 from satchel.identity import ModelIdentity, Source
 from satchel.marketplaces.civitai import Civitai, download_url
 from satchel.marketplaces.resolver import Resolver
-from satchel.settings import Settings, origin_of
+from satchel.settings import Settings, SourceSettings, origin_of
 
 KEY = "0123456789abcdef0123456789abcdef"
 BATCH = "/api/v1/model-versions/by-hash"
@@ -40,7 +41,8 @@ def market():
 @pytest.fixture
 def settings(market):
     return Settings(
-        civitai_url=market.site_url, trusted_origins=frozenset({origin_of(market.storage_url)})
+        {"civitai": SourceSettings(market.site_url)},
+        trusted_origins=frozenset({origin_of(market.storage_url)}),
     )
 
 
@@ -204,7 +206,7 @@ def test_a_source_tells_whether_it_is_open(civitai, publish, options, access, re
 
 def test_a_login_is_no_obstacle_to_who_has_a_token(market, publish):
     lora = publish(require_login=True)
-    civitai = Civitai(Settings(civitai_url=market.site_url, civitai_token=KEY))
+    civitai = Civitai(Settings({"civitai": SourceSettings(market.site_url, KEY)}))
 
     assert civitai.availability(source_of(lora), lora.sha256.lower()).access == "open"
 
@@ -441,11 +443,14 @@ def test_a_token_opens_what_asks_for_a_login_and_never_reaches_the_storage(
     settings, market, publish
 ):
     lora = publish(require_login=True)
-    with_token = Settings(settings.civitai_url, KEY, settings.trusted_origins)
 
-    assert len(download(Civitai(with_token), lora)) == lora.size
+    def with_token(token):
+        own = SourceSettings(settings.source("civitai").url, token)
+        return Civitai(replace(settings, sources={"civitai": own}))
+
+    assert len(download(with_token(KEY), lora)) == lora.size
     with pytest.raises(LoginRequiredError):
-        download(Civitai(Settings(settings.civitai_url, "wrong", settings.trusted_origins)), lora)
+        download(with_token("wrong"), lora)
 
     by_origin = {"site": True, "storage": False}
     for request in market.requests:

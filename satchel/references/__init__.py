@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
-from .errors import ReferenceSyntaxError
-from .identity import SHA256_HEX
-from .marketplaces.url_policy import CIVITAI_HOSTS
+from ..errors import ReferenceSyntaxError
+from ..identity import SHA256_HEX
+from ..marketplaces.hosts import CIVITAI
 
 _AIR = re.compile(
     r"(?:urn:)?(?:air:)?(?:[a-z0-9_/-]+:){0,2}civitai:[0-9]{1,18}@(?P<version>[0-9]{1,18})"
@@ -65,7 +65,7 @@ def _parse_url(text: str) -> Reference:
         query = parse_qs(parts.query)
     except ValueError:
         raise _unreadable(text, "it is no valid URL") from None
-    if (parts.hostname or "").lower() not in CIVITAI_HOSTS:
+    if (parts.hostname or "").lower() not in CIVITAI.site:
         raise _unreadable(text, "it is no address of Civitai")
     file_id = _number(query.get("fileId"))
     for pattern in (_DOWNLOAD_PATH, _VERSION_PATH):
