@@ -20,7 +20,8 @@ from ..errors import (
 from ..folders import open_folders
 from ..settings import Settings
 from ..workspace import Workspace
-from .commands import COMMANDS, Result
+from .commands import COMMANDS
+from .result import Result
 from .terminal import ProgressBar, plain
 
 BAD_INPUT = (InvalidInputError, FileFormatError, WorkflowError, ModelNotFoundError)
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _workspace(arguments: argparse.Namespace, bar: ProgressBar) -> Workspace:
     location = arguments.models or _default_models()
     if location is None:
-        if arguments.command not in ("identify",):
+        if arguments.command not in ("identify", "auth", "resolve", "search"):
             raise InvalidInputError(
                 "It is not clear where the models live.",
                 hint="Say it with --models DIR or SATCHEL_MODELS: a models folder, a ComfyUI folder"
