@@ -30,7 +30,7 @@ from ..satchel.errors import (
 from ..satchel.jobs import Job, Jobs, Work
 from ..satchel.lora.presets import all_presets
 from ..satchel.progress import Cancellation, Progress, Report
-from ..satchel.settings import Settings
+from ..satchel.settings import SOURCES, Settings
 from ..satchel.workflow.author import build_lock
 from ..satchel.workflow.convert import convert, convertible_types
 from ..satchel.workflow.documents import WorkflowDocument, read_bytes, read_json
@@ -82,7 +82,7 @@ async def _status(_: web.Request) -> web.Response:
     return web.json_response(
         {
             "version": __version__,
-            "civitai_token": settings.civitai_token is not None,
+            "tokens": {kind: settings.source(kind).token is not None for kind in SOURCES},
             "folders": sorted(host.model_folders().roots),
             "lora_cache": host.lora_cache().counts(),
             "convertible": convertible_types(),

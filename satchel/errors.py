@@ -61,6 +61,18 @@ class ReferenceSyntaxError(InvalidInputError):
     code = "reference_syntax"
 
 
+class AmbiguousReferenceError(InvalidInputError):
+    """A text names several files. `details`: `files`, the texts that name one each."""
+
+    code = "ambiguous_reference"
+
+
+class CredentialsError(SatchelError):
+    """The file of tokens cannot be used. `details`: `path`, its name."""
+
+    code = "credentials"
+
+
 class UnsupportedMediaTypeError(InvalidInputError):
     """A request that is not JSON."""
 
@@ -149,6 +161,13 @@ class GoneError(MarketplaceError):
 
     code = "gone"
     http_status = 410
+
+
+class QuotaExceededError(MarketplaceError):
+    """A limit that waiting a moment does not lift."""
+
+    code = "quota_exceeded"
+    http_status = 429
 
 
 class RateLimitedError(MarketplaceError):

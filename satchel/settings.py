@@ -10,19 +10,63 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from .credentials import CredentialFile, checked_token, credentials_path
 from .errors import InvalidInputError
 
-CIVITAI_URL = "https://civitai.com"
 LORA_CACHE_BYTES = 1 << 30
 
+_OFF = "off"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
 
 @dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """How one source of models is asked."""
+
+    url: str
+    """The site itself, or a mirror that speaks its API. Locks always name the site. Empty: the
+    operator does not want it to be asked."""
+    token: str | None = field(default=None, repr=False)
+    token_from: str = field(default="", compare=False)
+    """The variable that holds it, or `file`; empty without a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVariables:
+    """A source's own address, and where the operator sets another one, or a token."""
+
+    url: str
+    url_variables: tuple[str, ...]
+    """The first that is set counts."""
+    token_variables: tuple[str, ...] = ()
+
+
+SOURCES: Mapping[str, SourceVariables] = {
+    "civitai": SourceVariables(
+        "https://civitai.com", ("SATCHEL_CIVITAI_URL",), ("CIVITAI_API_TOKEN", "CIVITAI_TOKEN")
+    ),
+    "huggingface": SourceVariables(
+        "https://huggingface.co", ("SATCHEL_HUGGINGFACE_URL", "HF_ENDPOINT"), ("HF_TOKEN",)
+    ),
+    "modelscope": SourceVariables(
+        "https://www.modelscope.cn", ("SATCHEL_MODELSCOPE_URL",), ("MODELSCOPE_API_TOKEN",)
+    ),
+    "civarchive": SourceVariables("https://civarchive.com", ("SATCHEL_CIVARCHIVE_URL",)),
+    "fal": SourceVariables("https://queue.fal.run", ("SATCHEL_FAL_URL",), ("FAL_KEY",)),
+    "replicate": SourceVariables(
+        "https://api.replicate.com", ("SATCHEL_REPLICATE_URL",), ("REPLICATE_API_TOKEN",)
+    ),
+}
+"""`Source.kind` -> its variables."""
+
+WITH_TOKENS = tuple(kind for kind, variables in SOURCES.items() if variables.token_variables)
+"""Sources that know logins."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    civitai_url: str = CIVITAI_URL
-    """Where the Civitai API is asked: the site itself or a mirror. Locks always name the site."""
-    civitai_token: str | None = field(default=None, repr=False)
+    sources: Mapping[str, SourceSettings] = field(default_factory=dict)
+    """By `Source.kind`; one that is missing here has its own address and no token."""
     trusted_origins: frozenset[str] = frozenset()
     """Extra origins (`https://host[:port]`) that files may come from. Unlike the built-in hosts
     these may be private addresses and plain http: only an operator can name them."""
@@ -31,19 +75,30 @@ class Settings:
     allow_remote_install: bool = False
     """Whether clients that are not on this machine may install models."""
 
+    def source(self, kind: str) -> SourceSettings:
+        """How a source is asked."""
+        return self.sources.get(kind) or SourceSettings(SOURCES[kind].url)
+
+    def asks(self, kind: str) -> bool:
+        """Whether a source may be asked; those that are no site always may."""
+        return kind not in SOURCES or bool(self.source(kind).url)
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Reads `SATCHEL_*` and `CIVITAI_API_TOKEN`.
+        """Reads `SATCHEL_*`, the sources' own variables and, for the rest, the file of tokens.
 
         Raises:
             InvalidInputError: a URL is malformed, or the token cannot be one.
+            CredentialsError: the file of tokens is there and may not be used.
         """
         env = os.environ if environ is None else environ
+        path = credentials_path(env)
+        stored = CredentialFile(path).read() if path is not None else {}
         origins = env.get("SATCHEL_TRUSTED_ORIGINS", "").replace(",", " ").split()
-        url = env.get("SATCHEL_CIVITAI_URL", "").strip().rstrip("/") or CIVITAI_URL
         return cls(
-            civitai_url=_http_url("SATCHEL_CIVITAI_URL", url),
-            civitai_token=_token("CIVITAI_API_TOKEN", env.get("CIVITAI_API_TOKEN", "").strip()),
+            sources={
+                kind: _source(known, env, stored.get(kind)) for kind, known in SOURCES.items()
+            },
             trusted_origins=frozenset(
                 origin_of(_http_url("SATCHEL_TRUSTED_ORIGINS", text)) for text in origins
             ),
@@ -82,14 +137,23 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme.lower()}://{host}" + ("" if port in (None, default) else f":{port}")
 
 
-def _token(variable: str, text: str) -> str | None:
-    # Anything else would fail later, inside an HTTP header, with the token in the traceback.
-    if not all("!" <= char <= "~" for char in text):
-        raise InvalidInputError(
-            f"{variable} holds a character that no API key has.",
-            hint="Copy the key again, without spaces or line breaks.",
-        )
-    return text or None
+def _source(known: SourceVariables, env: Mapping[str, str], stored: str | None) -> SourceSettings:
+    variable, url = _first_set(known.url_variables, env)
+    if url.lower() == _OFF:
+        return SourceSettings("")
+    address = _http_url(variable, url.rstrip("/")) if url else known.url
+    token_variable, text = _first_set(known.token_variables, env)
+    token = checked_token(token_variable, text)
+    if token or not stored:
+        return SourceSettings(address, token or None, token_variable)
+    return SourceSettings(address, stored, "file")
+
+
+def _first_set(variables: tuple[str, ...], env: Mapping[str, str]) -> tuple[str, str]:
+    for variable in variables:
+        if text := env.get(variable, "").strip():
+            return variable, text
+    return "", ""
 
 
 def _http_url(variable: str, text: str) -> str:

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from ..errors import InvalidInputError, NotFoundError, SatchelError
-from ..file_names import check_format, checked_name, destination
-from ..folders import LocalModel
+from ..errors import InvalidInputError, SatchelError
 from ..identify import identify_file
-from ..identity import ModelIdentity
 from ..lora.presets import all_presets
-from ..references import parse_reference
 from ..workflow.author import build_lock
 from ..workflow.convert import convert
 from ..workflow.documents import WorkflowDocument, read_file
@@ -22,20 +16,9 @@ from ..workflow.install import install
 from ..workflow.plan import Plan, host_name, plan_document
 from ..workflow.verify import VerifiedModel, verify_document
 from ..workspace import Workspace
-from . import outputs, texts
+from . import auth, marketplace, outputs, texts
+from .result import Command, Result
 from .terminal import size_text, table
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a command found."""
-
-    value: Any
-    """For `--json`."""
-    text: str
-    status: int = 0
-    complaints: tuple[str, ...] = ()
-    """Sentences for stderr: what was refused, or could not be done."""
 
 
 def lock(arguments: argparse.Namespace, workspace: Workspace) -> Result:
@@ -153,23 +136,7 @@ def identify(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     return Result(values, "\n\n".join(texts.identify_text(value) for value in values))
 
 
-def get(arguments: argparse.Namespace, workspace: Workspace) -> Result:
-    """Fetches one model."""
-    model = _resolve(arguments.reference, arguments.to, workspace)
-    check_format(model.name, allow_pickle=workspace.settings.allow_pickle)
-    target = destination(workspace.folders, model.kind, model.name)
-    here = _already_here(model, workspace)
-    if here is None:
-        path, digests = workspace.downloader().fetch(model, target)
-        status = path.stat()
-        here = LocalModel(model.kind, path.name, path, status.st_size, status.st_mtime_ns)
-        workspace.catalog.remember(here, digests)
-    value = {"name": here.name, "directory": here.kind, "path": str(here.path),
-             "sha256": model.sha256, "size": here.size}  # fmt: skip
-    return Result(value, f"{here.path}  ({size_text(here.size)}, SHA256 {model.sha256})")
-
-
-COMMANDS: Mapping[str, Callable[[argparse.Namespace, Workspace], Result]] = {
+COMMANDS: Mapping[str, Command] = {
     "lock": lock,
     "plan": plan,
     "install": install_models,
@@ -177,7 +144,8 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Workspace], Result]] = {
     "verify": verify,
     "scan": scan,
     "identify": identify,
-    "get": get,
+    **auth.COMMANDS,
+    **marketplace.COMMANDS,
 }
 
 
@@ -216,35 +184,6 @@ def _complaints(plans: Sequence[Plan], states: Sequence[str]) -> tuple[str, ...]
         if planned.state in states
     ]
     return tuple(dict.fromkeys(sentences))
-
-
-def _already_here(model: ModelIdentity, workspace: Workspace) -> LocalModel | None:
-    """The file, if its digest is known, or if it has the name that it would get."""
-    sha256 = model.sha256 or ""
-    local = workspace.folders.find(model.kind, model.name)
-    if local is not None:
-        digests = workspace.library().digests(local)
-        if digests is not None and digests.sha256 == sha256:
-            return local
-    return workspace.library().find_by_digest(model.kind, sha256, model.size)
-
-
-def _resolve(text: str, kind: str | None, workspace: Workspace) -> ModelIdentity:
-    reference = parse_reference(text)
-    market = workspace.resolver().marketplace("civitai")
-    version_id, file_id = reference.version_id, reference.file_id
-    if reference.sha256 is not None:
-        sources = workspace.resolver().find_sources([reference.sha256])[reference.sha256]
-        if not sources or sources[0].version_id is None:
-            raise NotFoundError(
-                f"No marketplace knows a file with the SHA256 {reference.sha256}.",
-                hint="Check the digest; AutoV2 and AutoV3 are not enough to fetch by.",
-            )
-        version_id, file_id = sources[0].version_id, sources[0].file_id
-    assert version_id is not None, "a reference names a digest or a version"
-    model = market.resolve(version_id, file_id, kind)
-    checked_name(model.name)
-    return model
 
 
 def _all_verified(models: list[VerifiedModel]) -> bool:

@@ -20,11 +20,15 @@ from ..errors import (
 from ..folders import open_folders
 from ..settings import Settings
 from ..workspace import Workspace
-from .commands import COMMANDS, Result
+from .commands import COMMANDS
+from .result import Result
 from .terminal import ProgressBar, plain
 
 BAD_INPUT = (InvalidInputError, FileFormatError, WorkflowError, ModelNotFoundError)
 """Errors of what was handed in; all others mean that something is missing or differs."""
+
+WITHOUT_MODELS = frozenset({"auth", "convert", "identify", "resolve", "search"})
+"""Commands that can do without a models folder."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _workspace(arguments: argparse.Namespace, bar: ProgressBar) -> Workspace:
     location = arguments.models or _default_models()
     if location is None:
-        if arguments.command not in ("identify", "convert"):
+        if arguments.command not in WITHOUT_MODELS:
             raise InvalidInputError(
                 "It is not clear where the models live.",
                 hint="Say it with --models DIR or SATCHEL_MODELS: a models folder, a ComfyUI folder"

@@ -1,107 +1,239 @@
-"""Civitai: models by SHA256 in batches, versions, downloads.
+"""Civitai: models by digest, by version, by image and by name, and their downloads.
 
-Wire behaviour as read in civitai/civitai at `ebed661` (2026-08-08). Its answers' `downloadUrl` is
-only a hint (the batch route answers `https://undefined/...`): URLs are rebuilt from ids.
+Its answers' `downloadUrl` is only a hint (the batch route answers `https://undefined/...`): URLs
+are rebuilt from ids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
 from ..errors import (
-    BadResponseError,
     ForbiddenUrlError,
+    LoginRequiredError,
     MarketplaceError,
     NotFoundError,
-    UnavailableError,
 )
-from ..file_names import checked_name
-from ..folders import LEGACY_KINDS
-from ..identity import SHA256_HEX, ModelIdentity, Source
+from ..identity import Source
 from ..progress import Cancellation
-from ..settings import CIVITAI_URL, Settings, origin_of
-from .base import Availability
-from .civitai_errors import (
+from ..references.values import CivitaiReference, DigestReference, Reference
+from ..settings import Settings, origin_of
+from .base import Access, Availability, TokenState
+from .civitai_api import CivitaiApi, not_found
+from .civitai_choice import ambiguous, candidates
+from .civitai_errors import archived, disabled, early_access, login_required, raise_for_download
+from .civitai_records import (
+    KIND_OF_TYPE,
     MARKETPLACE,
-    login_required,
-    message,
-    raise_for_download,
-    region_blocked,
-    unexpected,
+    count,
+    download_url,
+    items,
+    published_digests,
+    source_of,
+    text,
+    version_of,
+    versions_of_model,
 )
+from .records import PublishedFile, PublishedVersion, SearchPage, SearchQuery
 from .transport import Transport
 from .url_policy import UrlPolicy
 
-BATCH = 100
-"""Most digests that one by-hash request takes."""
-
-KIND_OF_TYPE = {
-    "Checkpoint": "checkpoints", "LORA": "loras", "LoCon": "loras", "DoRA": "loras",
-    "VAE": "vae", "TextualInversion": "embeddings", "Hypernetwork": "hypernetworks",
-    "Controlnet": "controlnet", "Upscaler": "upscale_models", "UNet": "diffusion_models",
-    "TextEncoder": "text_encoders", "CLIP": "text_encoders", "CLIPVision": "clip_vision",
-}  # fmt: skip
-"""Host folder of a Civitai model type."""
-
-KIND_OF_FILE_TYPE = {
-    "VAE": "vae", "Text Encoder": "text_encoders", "Diffusion Model": "diffusion_models",
-    "UNet": "diffusion_models", "CLIPVision": "clip_vision", "ControlNet": "controlnet",
-}  # fmt: skip
-"""Host folder of a file whose own type says more than the model's."""
-
-
-def download_url(version_id: int, file_id: int | None = None) -> str:
-    """The canonical public URL of a file, as locks and `properties.models` carry it."""
-    query = f"?fileId={file_id}" if file_id is not None else ""
-    return f"{CIVITAI_URL}/api/download/models/{version_id}{query}"
+LOGIN_CHECKS = 8
+"""Up to so many models are each asked whether they need a login; for more, only trying tells."""
+_CHECKS_AT_ONCE = 4
+EMPTY_PAGES = 5
+"""How many empty pages in a row a search skips before it hands one on."""
+SORTS = {"downloads": "Most Downloaded", "newest": "Newest", "rating": "Highest Rated"}
 
 
 class Civitai:
     """The Civitai marketplace, or a mirror that speaks its API."""
 
     kind = MARKETPLACE
+    label = "Civitai"
 
     def __init__(self, settings: Settings, cancellation: Cancellation | None = None) -> None:
-        self._base = settings.civitai_url
-        self._has_token = settings.civitai_token is not None
+        own = settings.source(MARKETPLACE)
+        self._base = own.url
+        self._has_token = own.token is not None
         self._transport = Transport(
-            UrlPolicy.from_settings(settings),
-            token=settings.civitai_token,
-            token_origin=origin_of(settings.civitai_url),
+            UrlPolicy.of_source(MARKETPLACE, settings),
+            token=own.token,
+            token_origin=origin_of(own.url),
             cancellation=cancellation,
         )
+        self._api = CivitaiApi(own.url, self._transport, has_token=self._has_token)
+
+    # --- by digest ---------------------------------------------------------------------------
 
     def find_sources(self, sha256s: Sequence[str]) -> Mapping[str, tuple[Source, ...]]:
-        found: dict[str, tuple[Source, ...]] = dict.fromkeys(sha256s, ())
-        wanted = list(found)
-        for start in range(0, len(wanted), BATCH):
-            batch = [sha256.upper() for sha256 in wanted[start : start + BATCH]]
-            versions = self._api("POST", "/api/v1/model-versions/by-hash", json_body=batch)
-            if not isinstance(versions, list):
-                raise unexpected("by-hash")
-            for version in versions:
-                for source, sha256 in _sources_in(version):
-                    if sha256 in found and not found[sha256]:
-                        found[sha256] = (source,)
-        return found
+        return {
+            sha256: tuple(source_of(*pair) for pair in _files_with(sha256, versions))
+            for sha256, versions in self._api.by_sha256(sha256s).items()
+        }
 
-    def availability(self, source: Source, sha256: str) -> Availability:
+    def find_version(self, digest: DigestReference) -> PublishedVersion | None:
+        body = self._api.by_digest(digest.hex)
+        return version_of(body, {}) if body is not None else None
+
+    # --- by reference ------------------------------------------------------------------------
+
+    def knows(self, reference: Reference) -> bool:
+        return isinstance(reference, CivitaiReference)
+
+    def versions(self, reference: Reference) -> tuple[PublishedVersion, ...]:
+        assert isinstance(reference, CivitaiReference), "asked only about what it knows"
+        if reference.image_id is not None:
+            return self._of_image(reference.image_id)
+        if reference.version_id is not None:
+            version = self._api.version(reference.version_id)
+            return (version_of(version, self._model_of(version)),)
+        if reference.model_id is None:
+            raise not_found("a file without its version")
+        return versions_of_model(self._api.model(reference.model_id))
+
+    def _model_of(self, version: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The body of a version's model; some versions are there whose model is not."""
+        model_id = count(version.get("modelId"))
+        try:
+            return self._api.model(model_id) if model_id else {}
+        except (MarketplaceError, ForbiddenUrlError):
+            return {}
+
+    def _of_image(self, image_id: int) -> tuple[PublishedVersion, ...]:
+        ids, digests = self._api.image_resources(image_id)
+        models = self._api.models_with("modelVersionIds", ids) if ids else []
+        found = [version for model in models for version in versions_of_model(model)]
+        wanted = [one for one in found if int(one.version_id) in ids]
+        for version_id in set(ids) - {int(one.version_id) for one in wanted}:
+            try:  # lists leave out models of real people, which are there by id
+                wanted.append(version_of(self._api.version(version_id), {}))
+            except NotFoundError:
+                continue
+        if not ids:
+            bodies = [self._api.by_digest(digest) for digest in digests[:LOGIN_CHECKS]]
+            wanted = [version_of(body, {}) for body in bodies if body is not None]
+        return tuple(sorted(wanted, key=lambda one: one.model_type != "Checkpoint"))
+
+    def choose(self, versions: Sequence[PublishedVersion], reference: Reference) -> PublishedFile:
+        assert isinstance(reference, CivitaiReference), "asked only about what it knows"
+        wanted = [file for version in versions for file in candidates(version, reference)]
+        if len(wanted) > 1:
+            raise ambiguous(versions, wanted)
+        if wanted:
+            return wanted[0]
+        if any(version.status == "archived" for version in versions):
+            raise archived()
+        raise NotFoundError(
+            "Civitai has no such file there.",
+            hint="Open the version's page to see which files it has.",
+            marketplace=self.kind,
+        )
+
+    # --- many at once ------------------------------------------------------------------------
+
+    def find_versions(self, sha256s: Sequence[str]) -> Mapping[str, PublishedVersion]:
+        """The earliest version that has each digest; misses are left out."""
+        found = self._api.by_sha256(sha256s).items()
+        return {sha256: version_of(versions[0], {}) for sha256, versions in found if versions}
+
+    def versions_of_models(
+        self, model_ids: Sequence[str]
+    ) -> Mapping[str, tuple[PublishedVersion, ...]]:
+        """The versions of many models, newest first, a hundred models to a request.
+
+        Models that are not there, or not any more, are left out.
+        """
+        wanted = [int(model_id) for model_id in model_ids if model_id.isdecimal()]
+        bodies = self._api.models_with("ids", wanted)
+        return {str(body.get("id")): versions_of_model(body) for body in bodies}
+
+    # --- by name -----------------------------------------------------------------------------
+
+    def search(self, query: SearchQuery) -> SearchPage:
+        types = [name for name, kind in KIND_OF_TYPE.items() if kind in query.kinds]
+        if query.kinds and not types:
+            return SearchPage(())
+        fixed = [
+            ("limit", str(max(1, min(query.limit, 100)))),
+            ("nsfw", "true" if query.nsfw else "false"),
+            *(("types", name) for name in types),
+            *(("baseModels", name) for name in query.base_models),
+            *(("tag", name) for name in query.tags),
+        ]
+        named = [
+            ("query", query.text), ("username", query.author), ("sort", SORTS.get(query.sort, "")),
+        ]  # fmt: skip
+        fixed += [(name, value) for name, value in named if value]
+        cursor = query.cursor
+        for _ in range(EMPTY_PAGES):
+            bodies, cursor_after = self._api.models(
+                [*fixed, ("cursor", cursor)] if cursor else fixed
+            )
+            found = tuple(version for body in bodies for version in _newest(body, query))
+            if found or not cursor_after or cursor_after == cursor:
+                return SearchPage(found, "" if cursor_after == cursor else cursor_after)
+            cursor = cursor_after
+        return SearchPage((), cursor)
+
+    def base_models(self) -> tuple[str, ...]:
+        """The base models that the site offers now."""
+        enums = self._api.enums()
+        return enums.get("ActiveBaseModel") or enums.get("BaseModel", ())
+
+    # --- availability ------------------------------------------------------------------------
+
+    def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
+        try:
+            known = self._api.by_sha256(
+                sha256 for source, sha256 in wanted if sha256 and source.version_id is not None
+            )
+        except (MarketplaceError, ForbiddenUrlError) as error:
+            return [_unknown(error)] * len(wanted)
+        answers = [self._as_listed(source, known.get(sha256, ())) for source, sha256 in wanted]
+        doubtful = [index for index, answer in enumerate(answers) if answer is None]
+        if len(doubtful) > LOGIN_CHECKS:
+            pairs = zip(answers, wanted, strict=True)
+            return [answer or _in_doubt(pair, known) for answer, pair in pairs]
+        with ThreadPoolExecutor(_CHECKS_AT_ONCE) as pool:
+            asked = pool.map(lambda index: self._ask(*wanted[index]), doubtful)
+            answers_of = dict(zip(doubtful, asked, strict=True))
+        return [answer or answers_of[index] for index, answer in enumerate(answers)]
+
+    def _as_listed(
+        self, source: Source, versions: Sequence[Mapping[str, Any]]
+    ) -> Availability | None:
+        """What the batch alone tells; None when there is more to ask."""
         if source.version_id is None:
             return Availability("unknown", "The lock does not say which version it is.")
-        query = f"?modelFileId={source.file_id}" if source.file_id is not None else ""
+        seen = self._api.seen.get(source.version_id)
+        if seen is not None and version_of(seen, {}).status == "archived":
+            return Availability("gone", str(archived()))
+        body = next((one for one in versions if one["id"] == source.version_id), None)
+        if body is None:
+            return None
+        version = version_of(body, {})
+        if version.status == "generation_only":
+            return Availability("gone", str(disabled()))
+        if version.status == "early_access":
+            refusal = early_access(version.early_access_until)
+            access: Access = "unknown" if self._has_token else "login"
+            return Availability(access, f"{refusal} {refusal.hint}")
+        return Availability("open") if self._has_token else None
+
+    def _ask(self, source: Source, sha256: str) -> Availability:
         try:
-            mini = self._api("GET", f"/api/v1/model-versions/mini/{source.version_id}{query}")
+            mini = self._api.mini(source.version_id or 0, source.file_id)
         except NotFoundError:
             return Availability("gone", "Civitai does not have it any more.")
         except (MarketplaceError, ForbiddenUrlError) as error:
-            return Availability("unknown", f"{error} {error.hint}".strip())
-        if not isinstance(mini, dict):
-            return Availability("unknown", "Civitai's answer could not be understood.")
-        now = _digest(mini, "SHA256")
+            return _unknown(error)
+        now = dict(published_digests(mini)).get("SHA256")
         if now and now != sha256:
             return Availability("gone", "Civitai now serves another file in its place.")
         if (mini.get("requireAuth") or mini.get("checkPermission")) and not self._has_token:
@@ -109,26 +241,17 @@ class Civitai:
             return Availability("login", f"{refusal} {refusal.hint}")
         return Availability("open")
 
-    def resolve(self, version_id: int, file_id: int | None, kind: str | None) -> ModelIdentity:
-        version = self._api("GET", f"/api/v1/model-versions/{version_id}")
-        if not isinstance(version, dict) or not isinstance(version.get("files"), list):
-            raise unexpected("model-versions")
-        files = [file for file in version["files"] if isinstance(file, dict)]
-        chosen = next(
-            (
-                file
-                for file in files
-                if (file.get("id") == file_id if file_id is not None else file.get("primary"))
-            ),
-            None,
-        )
-        if chosen is None:
-            raise NotFoundError(
-                f"Version {version_id} has no such file on Civitai.",
-                hint="Open the version's page to see which files it has.",
-                marketplace=self.kind,
-            )
-        return _identity(version, chosen, kind)
+    def check_token(self) -> TokenState:
+        if not self._has_token:
+            return "unset"
+        try:
+            return "refused" if self._api.me().get("status") == "banned" else "accepted"
+        except LoginRequiredError:
+            return "refused"
+        except (MarketplaceError, ForbiddenUrlError):
+            return "unknown"
+
+    # --- downloads ---------------------------------------------------------------------------
 
     def open_download(self, source: Source, headers: Mapping[str, str]) -> requests.Response:
         if source.version_id is None:
@@ -136,89 +259,57 @@ class Civitai:
                 "The source names no Civitai version.", hint="Export the workflow again."
             )
         path = urlsplit(download_url(source.version_id, source.file_id))
-        url = f"{self._base}{path.path}" + (f"?{path.query}" if path.query else "")
-        response = self._transport.open("GET", url, headers=headers)
         try:
-            raise_for_download(response, origin_of(self._base))
+            return self._open(f"{path.path}?{path.query}" if path.query else path.path, headers)
+        except NotFoundError:
+            if not self._is_linked_vae(source):
+                raise
+        # A VAE of another version, shown with this one: the site finds it by type, not by its id.
+        return self._open(f"{path.path}?type=VAE", headers)
+
+    def _open(self, target: str, headers: Mapping[str, str]) -> requests.Response:
+        response = self._transport.open("GET", self._base + target, headers=headers)
+        try:
+            raise_for_download(response, origin_of(self._base), has_token=self._has_token)
         except Exception:
             response.close()
             raise
         return response
 
-    def _api(self, method: str, path: str, *, json_body: Any = None) -> Any:
-        status, body = self._transport.json(method, self._base + path, json_body=json_body)
-        if status == 404:
-            raise NotFoundError(
-                "Civitai does not have it.",
-                hint="It may be unpublished, or not on Civitai at all.",
-                marketplace=self.kind,
-                status=status,
-            )
-        if status == 451:
-            raise region_blocked()
-        if status >= 400:
-            raise BadResponseError(
-                f"Civitai refused a request (HTTP {status}): {message(body)}",
-                hint="This is a fault in Satchel or a change at Civitai; please report it.",
-                marketplace=self.kind,
-                status=status,
-            )
-        return body
+    def _is_linked_vae(self, source: Source) -> bool:
+        if source.version_id is None or source.file_id is None:
+            return False
+        try:
+            files = items(self._api.version(source.version_id).get("files"))
+        except MarketplaceError:
+            return False
+        return any(file["id"] == source.file_id and file.get("type") == "VAE" for file in files)
 
 
-def _sources_in(version: Any) -> list[tuple[Source, str]]:
-    """Every file of a version body with its digest; null entries and odd files give none."""
-    if not isinstance(version, dict) or not isinstance(version.get("id"), int):
-        return []
-    files = version.get("files")
-    found = []
-    for file in files if isinstance(files, list) else []:
-        sha256 = _digest(file, "SHA256")
-        if sha256:
-            found.append((_source(version, file), sha256))
-    return found
+def _files_with(
+    sha256: str, versions: Iterable[Mapping[str, Any]]
+) -> Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    for version in versions:
+        for file in items(version.get("files")):
+            if dict(published_digests(file)).get("SHA256") == sha256:
+                yield version, file
+                break  # twice in one version is one place
 
 
-def _digest(file: Any, kind: str) -> str:
-    """One of a file's `hashes` in lower case; empty when it has none."""
-    hashes = file.get("hashes") if isinstance(file, dict) else None
-    return str(hashes.get(kind) or "").lower() if isinstance(hashes, dict) else ""
+def _newest(body: Mapping[str, Any], query: SearchQuery) -> tuple[PublishedVersion, ...]:
+    """The newest version of a model that a search may show; none when it lost them all."""
+    versions = versions_of_model(body)
+    fitting = [one for one in versions if one.base_model in query.base_models]
+    return tuple((fitting or versions)[:1])
 
 
-def _source(version: Mapping[str, Any], file: Mapping[str, Any]) -> Source:
-    file_id = file.get("id") if isinstance(file.get("id"), int) else None
-    model_id = version.get("modelId")
-    return Source(
-        kind=Civitai.kind,
-        url=download_url(version["id"], file_id),
-        air=version.get("air") if isinstance(version.get("air"), str) else None,
-        model_id=model_id if isinstance(model_id, int) else None,
-        version_id=version["id"],
-        file_id=file_id,
-    )
+def _in_doubt(
+    pair: tuple[Source, str], known: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> Availability:
+    if any(one["id"] == pair[0].version_id for one in known.get(pair[1], ())):
+        return Availability("unknown")  # it is there; whether it needs a login is not said
+    return Availability("unknown", "Civitai does not list these bytes there any more.")
 
 
-def _identity(
-    version: Mapping[str, Any], file: Mapping[str, Any], kind: str | None
-) -> ModelIdentity:
-    sha256 = _digest(file, "SHA256")
-    if not SHA256_HEX.match(sha256):
-        raise UnavailableError(
-            "Civitai has not computed this file's SHA256 yet.", hint="Try again in an hour."
-        )
-    model_type = str((version.get("model") or {}).get("type"))
-    guessed = KIND_OF_FILE_TYPE.get(str(file.get("type"))) or KIND_OF_TYPE.get(model_type)
-    if kind is None and guessed is None:
-        raise BadResponseError(
-            f"Satchel does not know the folder of Civitai's model type {model_type!r}.",
-            hint="Say where it belongs, for example with --to loras.",
-        )
-    autov3 = _digest(file, "AutoV3")[:12]
-    return ModelIdentity(
-        kind=LEGACY_KINDS.get(kind, kind) if kind else str(guessed),
-        name=checked_name(str(file.get("name") or "")),
-        sha256=sha256,
-        size=None,  # sizeKB is occasionally wrong: the download's own length and hash decide
-        autov3=autov3 or None,
-        sources=(_source(version, file),),
-    )
+def _unknown(error: MarketplaceError | ForbiddenUrlError) -> Availability:
+    return Availability("unknown", text(f"{error} {error.hint}"))

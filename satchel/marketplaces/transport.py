@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import random
 import socket
 from collections.abc import Mapping
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
-from typing import Any
+from contextlib import suppress
+from functools import lru_cache
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -22,14 +21,13 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from .. import __version__
 from ..errors import (
     BadResponseError,
-    ForbiddenUrlError,
-    MarketplaceError,
     RateLimitedError,
     SatchelError,
     UnavailableError,
 )
 from ..progress import Cancellation
 from ..settings import origin_of
+from .answers import Answer, message, public_url, raise_for_overload, read_json
 from .url_policy import UrlPolicy
 
 USER_AGENT = f"ComfyUI-Satchel/{__version__}"
@@ -38,10 +36,11 @@ USER_AGENT = f"ComfyUI-Satchel/{__version__}"
 CONNECT_TIMEOUT_S = 15
 READ_TIMEOUT_S = 60
 MAX_REDIRECTS = 5
-MAX_JSON_BYTES = 32 * 1024 * 1024
 ATTEMPTS = 3
 MAX_WAIT_S = 30.0
-"""A server that asks for more patience than this is reported as unavailable instead."""
+"""All pauses of one call; a server that asks for more patience is reported instead."""
+_SHORT_BYTES = 64 * 1024
+_CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
 class Transport:
@@ -49,7 +48,8 @@ class Transport:
 
     Args:
         policy: says which URLs may be opened.
-        token: sent as a bearer token, and only to `token_origin`.
+        token: sent only to `token_origin`.
+        scheme: the word before the token in the `Authorization` header.
     """
 
     def __init__(
@@ -58,17 +58,20 @@ class Transport:
         *,
         token: str | None = None,
         token_origin: str = "",
+        scheme: str = "Bearer",
         cancellation: Cancellation | None = None,
     ) -> None:
         self._policy = policy
-        self._token = token
+        self._authorization = f"{scheme} {token}" if token else ""
         self._token_origin = token_origin
         self._cancellation = cancellation or Cancellation()
         self._session = requests.Session()
         # The environment may name proxies, but its .netrc must not add credentials to anything.
         self._session.trust_env = False
         self._session.headers["User-Agent"] = USER_AGENT
-        adapter = _GuardedAdapter(policy)
+        # What one answer sets is not told to the next request: a session here is nobody's login.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = _adapter(policy)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -79,66 +82,84 @@ class Transport:
         *,
         headers: Mapping[str, str] | None = None,
         json_body: Any = None,
+        follow: Literal["all", "same_origin"] = "all",
     ) -> requests.Response:
         """Sends one request, following checked redirects; the body is not read yet.
+
+        The token goes no further than the first redirect to another origin, even if a later one
+        leads back.
+
+        Args:
+            follow: with `same_origin`, a redirect elsewhere is the answer.
 
         Raises:
             ForbiddenUrlError: the URL, or a redirect, leads where it may not.
             UnavailableError: no connection, or no answer in time.
         """
-        redirected = False
+        start, redirected, strayed = _origin(url), False, False
         for _ in range(MAX_REDIRECTS + 1):
             self._policy.check(url, redirected=redirected)
-            response = self._send(method, url, headers or {}, json_body)
+            response = self._send(method, url, headers or {}, json_body, not strayed)
             location = response.headers.get("Location")
             if response.status_code not in (301, 302, 303, 307, 308) or not location:
                 return response
-            response.close()
             url, redirected = urljoin(url, location), True
+            strayed = strayed or _origin(url) != start
+            if strayed and follow == "same_origin":
+                return response
+            _finish(response)
+            if response.status_code == 303:  # "see other" is read, whatever was sent
+                method, json_body = "GET", None
         raise BadResponseError(
             f"{urlsplit(url).hostname} redirects in circles.", hint="Try again later."
         )
 
-    def json(self, method: str, url: str, *, json_body: Any = None) -> tuple[int, Any]:
-        """Status and parsed body of an API call, retried while that is worth it.
+    def json(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json_body: Any = None,
+    ) -> Answer:
+        """The answer to an API call, retried while that is worth it.
+
+        All pauses of one call together are at most `MAX_WAIT_S`.
 
         Raises:
-            UnavailableError, RateLimitedError: still failing after the last attempt.
+            UnavailableError, RateLimitedError: still failing after the last attempt, or the
+                server asks for more patience than that.
+            QuotaExceededError, AccessDeniedError: not worth a retry.
             BadResponseError: the body is no JSON, or far too large.
         """
+        waited = 0.0
         for attempt in range(ATTEMPTS):
             try:
-                return self._json_once(method, url, json_body)
+                with self.open(method, url, headers=headers, json_body=json_body) as response:
+                    return Answer(response.status_code, read_json(response), response.headers)
             except (UnavailableError, RateLimitedError) as error:
-                wait = float(error.details.get("retry_after_s") or 0.5 * 2**attempt)
-                if attempt + 1 == ATTEMPTS or wait > MAX_WAIT_S:
-                    raise
+                asked = error.details.get("retry_after_s")
                 # Jitter, so that many clients do not come back at the same moment.
-                self._cancellation.wait(wait + random.uniform(0, 0.25))
+                pause = (0.5 * 2**attempt if asked is None else asked) + random.uniform(0, 0.25)
+                waited += pause
+                if attempt + 1 == ATTEMPTS or waited > MAX_WAIT_S:
+                    raise
+                self._cancellation.wait(pause)
         raise AssertionError("the loop returns or raises")
 
-    def _json_once(self, method: str, url: str, json_body: Any) -> tuple[int, Any]:
-        with self.open(method, url, json_body=json_body) as response:
-            raise_for_overload(response)
-            try:
-                body = response.raw.read(MAX_JSON_BYTES + 1, decode_content=True)
-            except (HTTPError, OSError) as error:
-                raise _unavailable(response) from error
-            if len(body) > MAX_JSON_BYTES:
-                raise _bad_response(response, "is far too large")
-            try:
-                return response.status_code, json.loads(body)
-            except (ValueError, RecursionError):
-                if response.status_code >= 400:
-                    raise _unavailable(response) from None
-                raise _bad_response(response, "is no JSON") from None
-
     def _send(
-        self, method: str, url: str, headers: Mapping[str, str], json_body: Any
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        json_body: Any,
+        with_token: bool,
     ) -> requests.Response:
         sent = {"Accept-Encoding": "identity", **headers}
-        if self._token and origin_of(url) == self._token_origin:
-            sent["Authorization"] = f"Bearer {self._token}"
+        if not with_token:
+            sent = {name: sent[name] for name in sent if name.lower() not in _CREDENTIALS}
+        if self._authorization and with_token and origin_of(url) == self._token_origin:
+            sent["Authorization"] = self._authorization
         try:
             return self._session.request(
                 method,
@@ -164,60 +185,20 @@ class Transport:
             ) from error
 
 
-def raise_for_overload(response: requests.Response) -> None:
-    """Turns 429 and 5xx into errors that are worth a retry."""
-    status = response.status_code
-    if status == 429:
-        raise RateLimitedError(
-            f"{_host(response)} asks for a pause: too many requests.",
-            hint="Wait a while and try again.",
-            status=status,
-            retry_after_s=_retry_after(response),
-        )
-    if status >= 500:
-        raise _unavailable(response)
+def _finish(response: requests.Response) -> None:
+    """Lets go of an answer that nobody reads, so that its connection serves the next one."""
+    length = response.headers.get("Content-Length", "")
+    if length.isdecimal() and int(length) <= _SHORT_BYTES:
+        with suppress(HTTPError, OSError):
+            response.raw.read(decode_content=False)
+    response.close()
 
 
-def public_url(url: str) -> str:
-    """A URL without query, fragment and credentials: safe to log and to show."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
-
-
-def _unavailable(response: requests.Response) -> UnavailableError:
-    return UnavailableError(
-        f"{_host(response)} is not available right now (HTTP {response.status_code}).",
-        hint="Try again later.",
-        status=response.status_code,
-        url=public_url(response.url or ""),
-        retry_after_s=_retry_after(response),
-    )
-
-
-def _bad_response(response: requests.Response, what: str) -> MarketplaceError:
-    return BadResponseError(
-        f"The answer of {_host(response)} {what}.",
-        hint="Try again later.",
-        status=response.status_code,
-        url=public_url(response.url or ""),
-    )
-
-
-def _host(response: requests.Response) -> str:
-    return urlsplit(response.url or "").hostname or "The server"
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds to wait; the header holds them, or a date."""
-    text = response.headers.get("Retry-After", "")
+def _origin(url: str) -> str:
     try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(text) - datetime.now(timezone.utc)).total_seconds()
-        except (ValueError, TypeError):  # no date, or one without a zone
-            return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+        return origin_of(url)
+    except ValueError:  # malformed; the policy refuses it with a sentence
+        return ""
 
 
 def _satchel_cause(error: BaseException | None) -> SatchelError | None:
@@ -235,12 +216,21 @@ def _satchel_cause(error: BaseException | None) -> SatchelError | None:
     return None
 
 
+@lru_cache(maxsize=64)
+def _adapter(policy: UrlPolicy) -> _GuardedAdapter:
+    """One pool of connections per policy and process, so that they outlive a command's objects.
+
+    No wider: a connection is only as good as the policy that checked its address.
+    """
+    return _GuardedAdapter(policy)
+
+
 class _GuardedAdapter(HTTPAdapter):
     """Connects to the addresses that the policy checked, so that DNS cannot change its mind."""
 
     def __init__(self, policy: UrlPolicy) -> None:
         self._policy = policy
-        super().__init__(pool_connections=8, pool_maxsize=8)
+        super().__init__(pool_connections=16, pool_maxsize=16)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -274,4 +264,4 @@ def _connect(connection: HTTPConnection, policy: UrlPolicy, scheme: str) -> sock
     raise NewConnectionError(connection, f"Failed to connect: {failure}") from failure
 
 
-__all__ = ["ForbiddenUrlError", "Transport", "public_url", "raise_for_overload"]
+__all__ = ["Answer", "Transport", "message", "public_url", "raise_for_overload"]

@@ -14,14 +14,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ForbiddenUrlError, UnavailableError
 from ..settings import Settings, origin_of
-
-CIVITAI_HOSTS = frozenset(
-    {"civitai.com", "www.civitai.com", "civitai.red", "www.civitai.red", "civitai.green"}
-)
-
-STORAGE_SUFFIXES = (".r2.cloudflarestorage.com", ".backblazeb2.com", ".civitai.com", ".civitai.red")
-"""Where Civitai redirects downloads to. The account part of these names changes, hence suffixes;
-they are followed only from a redirect, and never with a credential."""
+from .hosts import HOSTS, NOWHERE, Hosts
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -35,12 +28,17 @@ class UrlPolicy:
     """Decides about URLs; the operator's own origins are the only exceptions."""
 
     trusted_origins: frozenset[str]
+    hosts: Hosts = NOWHERE
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> UrlPolicy:
-        # Civitai itself stays subject to the check of addresses; a mirror may be anywhere.
-        built_in = {f"https://{host}" for host in CIVITAI_HOSTS}
-        return cls(settings.trusted_origins | ({origin_of(settings.civitai_url)} - built_in))
+    def of_source(cls, kind: str, settings: Settings) -> UrlPolicy:
+        """The policy for one source; `https` has no host of its own."""
+        if kind not in HOSTS or not settings.asks(kind):
+            return cls(settings.trusted_origins)
+        # The site itself stays subject to the check of addresses; a mirror may be anywhere.
+        built_in = {f"https://{host}" for host in HOSTS[kind].site}
+        mirror = {origin_of(settings.source(kind).url)} - built_in
+        return cls(settings.trusted_origins | mirror, HOSTS[kind])
 
     def check(self, url: str, *, redirected: bool = False) -> None:
         """Refuses a URL that may not be opened.
@@ -63,8 +61,8 @@ class UrlPolicy:
             return
         if parts.scheme != "https" or port not in (None, 443):
             raise _forbidden("a URL that is not plain https", host)
-        allowed = host in CIVITAI_HOSTS or (redirected and host.endswith(STORAGE_SUFFIXES))
-        if not allowed:
+        stored = host in self.hosts.storage or host.endswith(self.hosts.storage_suffixes)
+        if not (host in self.hosts.site or (redirected and stored)):
             raise _forbidden("a host outside the allowlist", host)
 
     def addresses_of(self, host: str, port: int, scheme: str) -> tuple[str, ...]:
@@ -122,6 +120,7 @@ def _private_address(host: str, address: str) -> ForbiddenUrlError:
 def _forbidden(what: str, host: str) -> ForbiddenUrlError:
     return ForbiddenUrlError(
         f"Refused to open {what}" + (f": {host}." if host else "."),
-        hint="Satchel fetches from Civitai and its storage only; get the file by hand.",
+        hint="Satchel fetches from known marketplaces only. Get the file by hand, or the operator"
+        " of this machine allows the host with SATCHEL_TRUSTED_ORIGINS.",
         host=host,
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.marketplace import Marketplace
 from support.models import write_safetensors
+from support.workspaces import sources_of
 
 from satchel.catalog import Catalog
 from satchel.errors import (
@@ -17,6 +19,7 @@ from satchel.errors import (
     GoneError,
     LoginRequiredError,
     NotFoundError,
+    QuotaExceededError,
     RateLimitedError,
     UnavailableError,
     UnsafePathError,
@@ -24,7 +27,8 @@ from satchel.errors import (
 from satchel.identity import ModelIdentity, Source
 from satchel.marketplaces.civitai import Civitai, download_url
 from satchel.marketplaces.resolver import Resolver
-from satchel.settings import Settings, origin_of
+from satchel.references import CivitaiReference
+from satchel.settings import Settings, SourceSettings, origin_of
 
 KEY = "0123456789abcdef0123456789abcdef"
 BATCH = "/api/v1/model-versions/by-hash"
@@ -40,13 +44,19 @@ def market():
 @pytest.fixture
 def settings(market):
     return Settings(
-        civitai_url=market.site_url, trusted_origins=frozenset({origin_of(market.storage_url)})
+        sources_of(market),
+        trusted_origins=frozenset({origin_of(market.storage_url)}),
     )
 
 
 @pytest.fixture
 def civitai(settings):
     return Civitai(settings)
+
+
+@pytest.fixture
+def resolve(settings, tmp_path):
+    return Resolver(settings, Catalog(tmp_path / "catalog.sqlite3")).resolve
 
 
 @pytest.fixture
@@ -65,6 +75,11 @@ def source_of(published) -> Source:
         version_id=published.version_id,
         file_id=published.file_id,
     )
+
+
+def availability(civitai, source, sha256):
+    (found,) = civitai.availability([(source, sha256)])
+    return found
 
 
 def answer(market, monkeypatch, body, path=BATCH) -> None:
@@ -104,13 +119,13 @@ def test_a_digest_finds_its_file_among_others(civitai, publish):
     assert list(found) == wanted
 
 
-def test_the_earliest_of_two_versions_with_the_same_bytes_is_taken(civitai, market, publish):
+def test_two_versions_with_the_same_bytes_are_two_sources_the_earliest_first(civitai, publish):
     first = publish(seed=1)
-    publish("other.safetensors", seed=1)
+    second = publish("other.safetensors", seed=1)
 
-    (source,) = civitai.find_sources([first.sha256.lower()])[first.sha256.lower()]
+    sources = civitai.find_sources([first.sha256.lower()])[first.sha256.lower()]
 
-    assert source.version_id == first.version_id
+    assert [source.version_id for source in sources] == [first.version_id, second.version_id]
 
 
 def test_no_digests_ask_nothing(civitai, market):
@@ -118,15 +133,28 @@ def test_no_digests_ask_nothing(civitai, market):
     assert market.requests == []
 
 
-def test_more_than_a_hundred_digests_are_asked_in_batches_and_each_once(civitai, market, publish):
+def test_of_more_than_a_hundred_digests_only_the_known_are_asked_in_full(civitai, market, publish):
     lora = publish()
-    digests = [f"{number:064x}" for number in range(150)] + [lora.sha256.lower()]
+    digests = [f"{number:064x}" for number in range(1, 251)] + [lora.sha256.lower()]
 
     found = civitai.find_sources([*digests, *digests])
 
-    assert len(found) == 151
+    assert len(found) == 251
     assert found[lora.sha256.lower()][0].file_id == lora.file_id
-    assert [(request.method, request.path) for request in market.requests] == [("POST", BATCH)] * 2
+    asked = [(request.method, request.path) for request in market.requests]
+    assert asked == [("POST", f"{BATCH}/ids"), ("POST", BATCH)]
+
+
+def test_known_digests_are_asked_in_hundreds_and_each_once(civitai, market, publish):
+    files = [publish(f"{seed}.safetensors", seed=seed) for seed in range(101)]
+    digests = [file.sha256.lower() for file in files]
+
+    found = civitai.find_sources(digests)
+    civitai.find_sources(digests)
+
+    assert all(len(sources) == 1 for sources in found.values())
+    asked = [request.path for request in market.requests]
+    assert asked == [f"{BATCH}/ids", BATCH, BATCH]
 
 
 def test_answers_of_an_odd_shape_find_nothing_instead_of_failing(
@@ -173,7 +201,7 @@ def test_answers_are_asked_once_and_kept_in_the_catalog(settings, market, publis
 
     for _ in range(2):  # another process, the same catalog
         resolver = Resolver(settings, Catalog(tmp_path / "catalog.sqlite3"))
-        found = resolver.find_sources(wanted)
+        found = resolver.look_up(wanted).sources
 
     assert (len(found[wanted[0]]), found[wanted[1]]) == (1, ())
     assert len(market.requests) == 1
@@ -188,14 +216,17 @@ def test_answers_are_asked_once_and_kept_in_the_catalog(settings, market, publis
         ({}, "open", ""),
         ({"require_login": True}, "login", "login"),
         ({"private": True}, "login", "login"),
-        ({"early_access_until": LATER}, "login", "login"),
+        ({"early_access_until": LATER}, "login", "Early Access on Civitai until 20"),
+        ({"early_access_until": "2020-01-01T00:00:00Z"}, "open", ""),
+        ({"downloads_disabled": True}, "gone", "disabled downloads"),
+        ({"archived": True}, "gone", "archived"),
         ({"unpublished": True}, "gone", "not have it any more"),
     ],
 )
 def test_a_source_tells_whether_it_is_open(civitai, publish, options, access, reason):
     lora = publish(**options)
 
-    found = civitai.availability(source_of(lora), lora.sha256.lower())
+    found = availability(civitai, source_of(lora), lora.sha256.lower())
 
     assert found.access == access
     assert reason in found.reason
@@ -204,15 +235,15 @@ def test_a_source_tells_whether_it_is_open(civitai, publish, options, access, re
 
 def test_a_login_is_no_obstacle_to_who_has_a_token(market, publish):
     lora = publish(require_login=True)
-    civitai = Civitai(Settings(civitai_url=market.site_url, civitai_token=KEY))
+    civitai = Civitai(Settings({"civitai": SourceSettings(market.site_url, KEY)}))
 
-    assert civitai.availability(source_of(lora), lora.sha256.lower()).access == "open"
+    assert availability(civitai, source_of(lora), lora.sha256.lower()).access == "open"
 
 
 def test_a_file_that_was_replaced_is_gone(civitai, publish):
     lora = publish()
 
-    found = civitai.availability(source_of(lora), "0" * 64)
+    found = availability(civitai, source_of(lora), "0" * 64)
 
     assert (found.access, "another file" in found.reason) == ("gone", True)
 
@@ -221,11 +252,11 @@ def test_a_file_that_left_its_version_is_gone(civitai, publish):
     lora = publish()
     source = Source("civitai", "https://civitai.com/", version_id=lora.version_id, file_id=1)
 
-    assert civitai.availability(source, lora.sha256.lower()).access == "gone"
+    assert availability(civitai, source, lora.sha256.lower()).access == "gone"
 
 
 def test_a_source_without_a_version_is_unknown(civitai, market):
-    found = civitai.availability(Source("civitai", "https://civitai.com/"), "0" * 64)
+    found = availability(civitai, Source("civitai", "https://civitai.com/"), "0" * 64)
 
     assert found.access == "unknown"
     assert market.requests == []
@@ -238,7 +269,7 @@ def test_an_odd_answer_about_a_source_is_no_crash(civitai, market, publish, monk
     lora = publish()
     answer(market, monkeypatch, body, r"/api/v1/model-versions/mini/([^/]+)")
 
-    found = civitai.availability(source_of(lora), lora.sha256.lower())
+    found = availability(civitai, source_of(lora), lora.sha256.lower())
 
     assert found.access == ("open" if isinstance(body, dict) else "unknown")
 
@@ -248,7 +279,7 @@ def test_silence_about_a_source_is_unknown_and_not_gone(civitai, market, publish
     lora = publish()
     market.fault(fault, times=None)
 
-    found = civitai.availability(source_of(lora), lora.sha256.lower())
+    found = availability(civitai, source_of(lora), lora.sha256.lower())
 
     assert found.access == "unknown"
     assert found.reason.endswith(".")
@@ -298,52 +329,55 @@ def test_a_source_of_an_unknown_kind_is_not_asked(settings, market, tmp_path):
         ({"type": "Upscaler"}, "upscale_models"),
     ],
 )
-def test_a_version_is_its_primary_file_in_its_folder(civitai, publish, options, kind):
+def test_a_version_is_its_primary_file_in_its_folder(resolve, publish, options, kind):
     lora = publish(**options)
 
-    model = civitai.resolve(lora.version_id, None, None)
+    model = resolve(CivitaiReference(None, lora.version_id))
 
     assert (model.kind, model.name, model.sha256) == (kind, lora.name, lora.sha256.lower())
     assert model.autov3 == lora.hashes["AutoV3"].lower()
     assert [source.file_id for source in model.sources] == [lora.file_id]
 
 
-def test_a_file_id_and_a_folder_of_the_users_choice_win(civitai, publish):
+def test_a_file_id_and_a_folder_of_the_users_choice_win(resolve, publish):
     lora = publish(seed=1)
     vae = publish("b.safetensors", seed=2, in_version=lora, file_type="VAE")
 
-    assert civitai.resolve(lora.version_id, vae.file_id, None).kind == "vae"
-    assert civitai.resolve(lora.version_id, vae.file_id, "unet").kind == "diffusion_models"
-    assert civitai.resolve(lora.version_id, None, "vae").name == lora.name
+    assert resolve(CivitaiReference(None, lora.version_id, vae.file_id)).kind == "vae"
+    assert (
+        resolve(CivitaiReference(None, lora.version_id, vae.file_id), "unet").kind
+        == "diffusion_models"
+    )
+    assert resolve(CivitaiReference(None, lora.version_id), "vae").name == lora.name
 
 
-def test_a_version_that_cannot_be_resolved_says_why(civitai, publish):
+def test_a_version_that_cannot_be_resolved_says_why(resolve, publish):
     lora = publish()
     odd = publish(type="Poses")
 
     with pytest.raises(NotFoundError, match="does not have it"):
-        civitai.resolve(1, None, None)
+        resolve(CivitaiReference(None, 1))
     with pytest.raises(NotFoundError, match="no such file"):
-        civitai.resolve(lora.version_id, 1, None)
+        resolve(CivitaiReference(None, lora.version_id, 1))
     with pytest.raises(BadResponseError, match="Poses"):
-        civitai.resolve(odd.version_id, None, None)
+        resolve(CivitaiReference(None, odd.version_id))
 
 
-def test_a_hostile_name_on_the_site_is_refused(civitai, publish):
+def test_a_hostile_name_on_the_site_is_refused(resolve, publish):
     lora = publish(file_name="..%2F..%2Fx.safetensors")
 
     with pytest.raises(UnsafePathError):
-        civitai.resolve(lora.version_id, None, None)
+        resolve(CivitaiReference(None, lora.version_id))
 
 
 @pytest.mark.parametrize("sha256", [None, "", "../../../etc/passwd", "g" * 64, "AB12"])
-def test_a_file_without_a_true_sha256_cannot_be_resolved(civitai, market, monkeypatch, sha256):
+def test_a_file_without_a_true_sha256_cannot_be_resolved(resolve, market, monkeypatch, sha256):
     file = {"id": 8, "primary": True, "name": "a.safetensors", "hashes": {"SHA256": sha256}}
     body = {"id": 7, "model": {"type": "LORA"}, "files": [file]}
     answer(market, monkeypatch, body, r"/api/v1/model-versions/([^/]+)")
 
     with pytest.raises(UnavailableError, match="SHA256"):
-        civitai.resolve(7, None, None)
+        resolve(CivitaiReference(None, 7))
 
 
 # --- downloads -----------------------------------------------------------------------------------
@@ -388,9 +422,9 @@ def test_a_refusal_by_the_creator_is_told(civitai, publish, options, error, mess
     ("fault", "options", "error", "message"),
     [
         ("forbidden_403", {}, AccessDeniedError, "blocked"),
-        ("challenge_403", {}, UnavailableError, "web page instead"),
+        ("challenge_403", {}, AccessDeniedError, "against robots"),
         ("transient_404", {}, UnavailableError, "did not find the file this time"),
-        ("quota_429", {}, RateLimitedError, "too many requests"),
+        ("quota_429", {}, QuotaExceededError, "unusual amount"),
         ("status_429", {"retry_after": "30"}, RateLimitedError, "too many requests"),
         ("region_451", {}, AccessDeniedError, "region"),
         ("status", {"status": 500}, UnavailableError, "HTTP 500"),
@@ -441,11 +475,14 @@ def test_a_token_opens_what_asks_for_a_login_and_never_reaches_the_storage(
     settings, market, publish
 ):
     lora = publish(require_login=True)
-    with_token = Settings(settings.civitai_url, KEY, settings.trusted_origins)
 
-    assert len(download(Civitai(with_token), lora)) == lora.size
+    def with_token(token):
+        own = SourceSettings(settings.source("civitai").url, token)
+        return Civitai(replace(settings, sources={"civitai": own}))
+
+    assert len(download(with_token(KEY), lora)) == lora.size
     with pytest.raises(LoginRequiredError):
-        download(Civitai(Settings(settings.civitai_url, "wrong", settings.trusted_origins)), lora)
+        download(with_token("wrong"), lora)
 
     by_origin = {"site": True, "storage": False}
     for request in market.requests:

@@ -556,7 +556,7 @@ def test_a_token_is_used_and_stays_with_the_site(fetch, publish, market):
 
     with pytest.raises(LoginRequiredError):
         fetch(lora)
-    fetch(lora, settings={"civitai_token": KEY})
+    fetch(lora, settings={"token": KEY})
 
     storage = [request for request in market.requests if request.origin == "storage"]
     assert len(storage) == 1
@@ -676,10 +676,12 @@ RECIPIENT = """
 import json, sys
 from pathlib import Path
 from satchel.identity import ModelIdentity
+from satchel.settings import SourceSettings
 from support.workspaces import make_workspace
 
 base, settings, model = (json.loads(text) for text in sys.argv[1:])
 settings["trusted_origins"] = frozenset(settings["trusted_origins"])
+settings["sources"] = {"civitai": SourceSettings(settings.pop("site"))}
 path = Path(base)
 make_workspace(path, **settings).downloader().fetch(
     ModelIdentity.from_json(model), path / "models" / "loras" / "a.safetensors"
@@ -691,7 +693,7 @@ def test_a_killed_process_is_finished_by_the_next(fetch, publish, market, folder
     lora = publish(elements=500_000)
     market.fault("throttle", bytes_per_s=1_000_000)
     settings = {
-        "civitai_url": market.site_url,
+        "site": market.site_url,
         "trusted_origins": [origin_of(market.storage_url)],
     }
     arguments = [str(tmp_path), settings, identity(lora).to_json()]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from satchel.errors import InvalidInputError
-from satchel.settings import Settings, origin_of
+from satchel.settings import SOURCES, Settings, SourceSettings, origin_of
 
 
 def test_without_an_environment_nothing_is_allowed():
     settings = Settings.from_environment({})
 
-    assert settings == Settings()
-    assert settings.civitai_url == "https://civitai.com"
-    assert (settings.civitai_token, settings.trusted_origins) == (None, frozenset())
+    assert settings.source("civitai") == SourceSettings("https://civitai.com")
+    assert all(settings.source(kind) == Settings().source(kind) for kind in SOURCES)
+    assert settings.trusted_origins == frozenset()
     assert not settings.allow_pickle
     assert not settings.allow_remote_install
 
@@ -29,10 +29,9 @@ def test_all_of_it_can_be_set():
         }
     )
 
-    assert settings.civitai_url == "http://127.0.0.1:8000"
+    assert settings.source("civitai") == SourceSettings("http://127.0.0.1:8000", "secret")
     assert settings.trusted_origins == {"https://mirror.example", "http://nas:8080"}
     assert (settings.allow_pickle, settings.allow_remote_install) == (True, True)
-    assert settings.civitai_token == "secret"
 
 
 @pytest.mark.parametrize("text", ["0", "no", "off", "false", "", "maybe"])
@@ -70,7 +69,7 @@ def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(token):
 
 
 def test_a_token_is_not_in_the_text_of_the_settings():
-    assert "secret" not in repr(Settings(civitai_token="secret"))
+    assert "secret" not in repr(SourceSettings("https://civitai.com", "secret"))
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,16 @@ import socket
 import pytest
 
 from satchel.errors import ForbiddenUrlError, UnavailableError
-from satchel.marketplaces.url_policy import CIVITAI_HOSTS, UrlPolicy
-from satchel.settings import Settings
+from satchel.marketplaces.hosts import CIVITAI
+from satchel.marketplaces.url_policy import UrlPolicy
+from satchel.settings import Settings, SourceSettings
 
 BUCKET = "civitai-delivery-worker-prod.0123.r2.cloudflarestorage.com"
 
 
 @pytest.fixture
 def policy():
-    return UrlPolicy.from_settings(Settings())
+    return UrlPolicy.of_source("civitai", Settings())
 
 
 def answer_dns(monkeypatch, *addresses: str) -> None:
@@ -34,7 +35,7 @@ def answer_dns(monkeypatch, *addresses: str) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
-@pytest.mark.parametrize("host", sorted(CIVITAI_HOSTS))
+@pytest.mark.parametrize("host", sorted(CIVITAI.site))
 def test_the_marketplaces_hosts_are_open(policy, host):
     for url in (f"https://{host}/api/v1/models", f"https://{host}:443/", f"HTTPS://{host.upper()}"):
         policy.check(url)
@@ -124,11 +125,12 @@ def test_anything_else_is_refused_even_to_a_redirect(policy, url):
 
 
 def test_only_the_operator_opens_other_origins():
-    policy = UrlPolicy.from_settings(
+    policy = UrlPolicy.of_source(
+        "civitai",
         Settings(
-            civitai_url="http://mirror.lan:8080",
+            {"civitai": SourceSettings("http://mirror.lan:8080")},
             trusted_origins=frozenset({"https://nas.lan", "http://[::1]:9000"}),
-        )
+        ),
     )
 
     for url in (
@@ -209,8 +211,9 @@ def test_an_allowed_name_may_lead_to_a_public_address(policy, monkeypatch, addre
 
 
 def test_the_operators_origins_may_be_private_on_their_own_port_and_scheme(monkeypatch):
-    policy = UrlPolicy.from_settings(
-        Settings(trusted_origins=frozenset({"http://nas.lan:8080", "https://civitai.com"}))
+    policy = UrlPolicy.of_source(
+        "civitai",
+        Settings(trusted_origins=frozenset({"http://nas.lan:8080", "https://civitai.com"})),
     )
     answer_dns(monkeypatch, "192.168.1.5")
 
@@ -242,5 +245,7 @@ def test_a_fake_ip_proxy_is_explained(policy, monkeypatch):
         policy.addresses_of("civitai.com", 443, "https")
 
     assert "SATCHEL_TRUSTED_ORIGINS=https://civitai.com" in caught.value.hint
-    trusting = UrlPolicy.from_settings(Settings(trusted_origins=frozenset({"https://civitai.com"})))
+    trusting = UrlPolicy.of_source(
+        "civitai", Settings(trusted_origins=frozenset({"https://civitai.com"}))
+    )
     assert trusting.addresses_of("civitai.com", 443, "https") == ("198.18.0.7",)

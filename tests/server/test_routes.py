@@ -225,7 +225,7 @@ def test_the_token_is_in_no_log_and_no_database(author: ComfyUI) -> None:
             assert TOKEN.encode() not in path.read_bytes(), path
     status, answer = author.request("GET", f"{PREFIX}/status")
     assert status == 200
-    assert json.loads(answer)["civitai_token"] is True
+    assert json.loads(answer)["tokens"]["civitai"] is True
     assert TOKEN.encode() not in answer
 
 

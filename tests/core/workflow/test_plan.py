@@ -238,7 +238,7 @@ def test_a_model_behind_a_login(recipient: Workspace, market: Marketplace, ink: 
 def test_a_model_behind_a_login_is_missing_once_there_is_a_token(tmp_path: Path, ink: Path):
     with Marketplace(keys=["secret"]) as market:
         published = market.publish(ink, model_name="Ink", require_login=True)
-        workspace = make_workspace(tmp_path / "recipient", market, civitai_token="secret")
+        workspace = make_workspace(tmp_path / "recipient", market, token="secret")
 
         assert planned(wanting(ink, source(published)), workspace)["state"] == "missing"
 
