@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..folders import posix_name
-from . import png
+from .containers import find_container
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
 from .places import Place, api_places, embedded_models, rename, ui_places
@@ -49,7 +49,7 @@ class PortableWorkflow:
 
 
 def export(document: WorkflowDocument, lock: Lock) -> PortableWorkflow:
-    """Embeds a lock: `extra.satchel`, `properties.models` of each loader, a PNG's texts.
+    """Embeds a lock: `extra.satchel`, `properties.models` of each loader, an image's texts.
 
     Names lose their folders in the exported copy (the stock frontend compares them exactly, and
     folders are the author's own), unless two different files would then share a name.
@@ -182,4 +182,7 @@ def _portable_image(image: bytes, ui: Json | None, api: Json | None, lock: Lock)
     if ui is not None:
         texts["workflow"] = json.dumps(ui)
     texts[LOCK_KEY] = json.dumps(lock.to_json())
-    return png.with_texts(image, texts)
+    container = find_container(image)
+    assert container is not None, "a document keeps only images whose texts can be replaced"
+    assert container.with_texts is not None
+    return container.with_texts(image, texts)
