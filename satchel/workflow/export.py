@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..folders import posix_name
+from .collect import key_in
 from .containers import find_container
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
@@ -113,23 +114,19 @@ def _flatten(
     names: Mapping[tuple[str, str], str],
 ) -> None:
     keyed = ((place, _key_of(place, models)) for place in places)
-    rename([(place, names[key]) for place, key in keyed if key is not None])
+    rename([(place, place.spelled(names[key])) for place, key in keyed if key is not None])
 
 
 def _key_of(place: Place, models: Mapping[tuple[str, str], LockedModel]) -> tuple[str, str] | None:
     """The lock entry that a place names; a place of unknown kind needs an unambiguous name."""
-    name = posix_name(place.value)
-    if place.kind is not None:
-        return (place.kind, name) if (place.kind, name) in models else None
-    matches = [key for key in models if key[1] == name]
-    return matches[0] if len(matches) == 1 else None
+    return key_in(models.keys(), place.kind, posix_name(place.value), bare=place.bare)
 
 
 def _embed(places: Iterable[Place], lock: Lock) -> None:
     """Writes `properties.models` with exactly the five keys that the stock frontend reads."""
     by_key = {model.key: model for model in lock.models}
     for place in places:
-        key = _key_of(place, by_key)
+        key = None if place.bare else _key_of(place, by_key)
         if key is None:
             continue
         identity = by_key[key].identity
