@@ -12,9 +12,10 @@ from ..identity import ModelIdentity, Source
 from ..library import Library
 from ..progress import Progress
 from ..workspace import Workspace
-from .collect import NamedModel, key_in, named_models
+from .collect import NamedModel, key_in, named_models, with_hints
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, Lock, LockedModel
+from .notes import hints_in
 from .scrub import is_whole_path, with_public_sources
 
 
@@ -38,7 +39,8 @@ def build_lock(
         models.append(_pin(model, library, earlier))
     if host is None:
         host = document.lock.host if document.lock else {}
-    return Lock(tuple(_with_sources(_merged(models), workspace)), dict(host))
+    models = _with_sources(_merged(models), workspace)
+    return Lock(tuple(with_hints(models, hints_in(document))), dict(host))
 
 
 def _pin(
@@ -62,7 +64,7 @@ def _pin(
             else "It is not on this machine, so it was not hashed."
         )
         identity = ModelIdentity(model.kind or UNKNOWN_KIND, model.name)
-        return LockedModel(identity, used_by, reason, model.needed)
+        return LockedModel(identity, used_by, reason, needed=model.needed)
     local = candidates[0]
     digests = library.digests(local)
     assert digests is not None, "a library that may hash always knows"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,6 +14,7 @@ from ..references import parse_reference
 from .bare_names import match_bare
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, LockedModel
+from .notes import hints_in
 from .places import Place, api_places, embedded_models, ui_places
 from .subgraphs import definitions_of
 
@@ -94,7 +95,18 @@ def locked_models(document: WorkflowDocument) -> list[LockedModel]:
         elif key is not None:
             # The graph may have been edited since: what it says now counts.
             models[by_key[key]] = replace(models[by_key[key]], needed=named.needed)
-    return models
+    return with_hints(models, hints_in(document))
+
+
+def with_hints(
+    models: Iterable[LockedModel], hints: Mapping[str, tuple[str, ...]]
+) -> list[LockedModel]:
+    """The models, those without a source with what the notes say about their file names."""
+    return [
+        model if model.identity.sources
+        else replace(model, hints=hints.get(PurePosixPath(model.identity.name).name.lower(), ()))
+        for model in models
+    ]  # fmt: skip
 
 
 def key_in(

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+NOTES = frozenset({"Note", "MarkdownNote"})
+"""Nodes whose text is for people."""
 STACK_NODE = "SatchelLoraStack"
 STACK_ROW_WIDGETS = 5
 """Widgets of one row, in saved order: on, lora, strength_model, strength_clip, blocks."""

@@ -16,6 +16,7 @@ from ..folders import LEGACY_KINDS, MODEL_EXTENSIONS, posix_name, without_extens
 from .bare_names import ROWS_OF, names_in_text, with_names
 from .loaders import (
     CORE_LOADERS,
+    NOTES,
     STACK_LORA_INPUT,
     STACK_LORA_OFFSET,
     STACK_NODE,
@@ -39,9 +40,6 @@ MAX_NODES = 100_000
 MAX_SUBGRAPH_DEPTH = 100
 _MAX_DEPTH = 8
 """How deep values inside one widget are followed."""
-_NOTES = frozenset({"Note", "MarkdownNote"})
-"""Nodes whose text is for people."""
-
 _ACTIVE, _MUTED, _BYPASSED = 0, 2, 4
 """A node's `mode` in a saved graph."""
 
@@ -218,7 +216,7 @@ def _keys(values: Any) -> Iterable[Any]:
 def _widgets(class_type: str, values: Any) -> Iterator[tuple[str, Any, str | None]]:
     """(input name, key in `widgets_values`, kind) of the widgets that may name a model."""
     by_name = isinstance(values, dict)
-    if not isinstance(values, list | dict) or class_type in _NOTES:
+    if not isinstance(values, list | dict) or class_type in NOTES:
         return
     known = CORE_LOADERS.get(class_type)
     if known is not None:
@@ -240,7 +238,7 @@ def _input_kind(class_type: str, name: str) -> tuple[bool, str | None]:
     if class_type == STACK_NODE:
         is_row = STACK_LORA_INPUT.match(name) is not None
         return is_row, "loras" if is_row else None
-    return class_type not in _NOTES, None
+    return class_type not in NOTES, None
 
 
 def _named_values(container: Any, key: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
@@ -265,7 +263,7 @@ def _bare_values(
 ) -> Iterator[tuple[str, Any, Any, str | None]]:
     """(kind, container, key, name inside of a text) of names without an extension."""
     value = container[key]
-    if class_type in _NOTES:
+    if class_type in NOTES:
         return
     if isinstance(value, str):
         for kind, name in dict.fromkeys(names_in_text(value[:MAX_TEXT_LENGTH], class_type)):

@@ -1,4 +1,4 @@
-"""Models that a prompt or a row names without their extension, from the graph to the lock and back."""
+"""Models that a prompt or a row names without their extension: graph to lock and back."""
 
 from __future__ import annotations
 
