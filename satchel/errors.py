@@ -96,10 +96,10 @@ class SafetensorsHeaderError(FileFormatError):
     code = "safetensors_header"
 
 
-class UnreadableImageError(FileFormatError):
+class UnreadableMediaError(FileFormatError):
     """An image that should hold a workflow is broken. `details`: `reason`."""
 
-    code = "unreadable_image"
+    code = "unreadable_media"
 
 
 class ModelNotFoundError(SatchelError):

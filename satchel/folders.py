@@ -116,6 +116,12 @@ class ModelFolders:
         return max(matches)[1] if matches else None
 
 
+def without_extension(name: str) -> str:
+    """A name without its extension, if that is a model's."""
+    suffix = PurePosixPath(name).suffix
+    return name[: -len(suffix)] if suffix.lower() in MODEL_EXTENSIONS else name
+
+
 def posix_name(name: str) -> str:
     """A model's name with forward slashes, as locks store it."""
     return name.replace("\\", "/")

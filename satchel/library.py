@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 
 from .catalog import Catalog
-from .folders import LocalModel, ModelFolders
+from .folders import LocalModel, ModelFolders, posix_name, without_extension
 from .hashes import FileDigests, hash_file
 from .progress import Cancellation, Report, silent
 
@@ -51,6 +52,17 @@ class Library:
         return [
             model for model in self._all if model.name == name or model.name.endswith("/" + name)
         ]
+
+    def find_by_bare_name(self, kind: str, name: str) -> list[LocalModel]:
+        """Files of a kind that a name without extension means: with its folders, else by the
+        file's own name. Several files of one name are all there."""
+        models = self._by_kind(kind)
+        wanted = posix_name(name)
+        exact = [model for model in models if wanted in (model.name, without_extension(model.name))]
+        return exact or [
+            model for model in models
+            if wanted in (base := PurePosixPath(model.name).name, without_extension(base))
+        ]  # fmt: skip
 
     def _has(self, model: LocalModel, sha256: str) -> bool:
         try:

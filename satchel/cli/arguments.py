@@ -47,7 +47,7 @@ def _add_graph_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
         "-o", "--output", type=Path, metavar="FILE",
         help="write the graph with the names that the models have here (one GRAPH only)",
     )  # fmt: skip
-    convert = _command(commands, "convert", "put LoRA Stacks in the place of other LoRA nodes")
+    convert = add_command(commands, "convert", "put LoRA Stacks in the place of other LoRA nodes")
     convert.add_argument("graph", type=Path, metavar="GRAPH", help="workflow: UI or API JSON, PNG")
     convert.add_argument(
         "-o", "--output", type=Path, metavar="FILE",

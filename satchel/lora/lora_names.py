@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection
-from pathlib import PurePosixPath
 
 from ..errors import InvalidInputError, ModelNotFoundError
-from ..folders import MODEL_EXTENSIONS, posix_name
+from ..folders import posix_name, without_extension
 
 
 def match_name(wanted: str, names: Collection[str], label: str) -> str:
@@ -25,7 +24,11 @@ def match_name(wanted: str, names: Collection[str], label: str) -> str:
     name = posix_name(wanted)
     if name in names:
         return name
-    spellings: tuple[Callable[[str], str], ...] = (_stem, _base, lambda known: _stem(_base(known)))
+    spellings: tuple[Callable[[str], str], ...] = (
+        without_extension,
+        _base,
+        lambda known: without_extension(_base(known)),
+    )
     for spelled in spellings:
         found = [known for known in names if spelled(known) == name]
         if len(found) > 1:
@@ -49,7 +52,7 @@ def match_name(wanted: str, names: Collection[str], label: str) -> str:
 def same_file(first: str, second: str) -> bool:
     """Whether two names can be one file's: packs change separators, leave out folders and
     extensions, or put the LoRA folder's own path in front."""
-    one, other = _stem(posix_name(first)), _stem(posix_name(second))
+    one, other = without_extension(posix_name(first)), without_extension(posix_name(second))
     return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")
 
 
@@ -57,14 +60,9 @@ def _base(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _stem(name: str) -> str:
-    suffix = PurePosixPath(name).suffix
-    return name[: -len(suffix)] if suffix.lower() in MODEL_EXTENSIONS else name
-
-
 def _close(name: str, names: Collection[str]) -> list[str]:
     """Up to three names that are spelled nearly like it, case aside."""
-    by_spelling = {_stem(_base(known)).casefold(): known for known in names}
-    by_spelling |= {_stem(known).casefold(): known for known in names}
-    found = difflib.get_close_matches(_stem(name).casefold(), by_spelling, 3)
+    by_spelling = {without_extension(_base(known)).casefold(): known for known in names}
+    by_spelling |= {without_extension(known).casefold(): known for known in names}
+    found = difflib.get_close_matches(without_extension(name).casefold(), by_spelling, 3)
     return list(dict.fromkeys(by_spelling[spelling] for spelling in found))

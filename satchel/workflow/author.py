@@ -11,9 +11,10 @@ from ..identity import ModelIdentity, Source
 from ..library import Library
 from ..progress import Progress
 from ..workspace import Workspace
-from .collect import NamedModel, named_models
+from .collect import NamedModel, key_in, named_models, with_hints
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, Lock, LockedModel
+from .notes import hints_in
 from .scrub import is_whole_path, with_public_sources
 
 
@@ -37,7 +38,8 @@ def build_lock(
         models.append(_pin(model, library, earlier))
     if host is None:
         host = document.lock.host if document.lock else {}
-    return Lock(tuple(_with_sources(_merged(models), workspace)), dict(host))
+    models = _with_sources(_merged(models), workspace)
+    return Lock(tuple(with_hints(models, hints_in(document))), dict(host))
 
 
 def _pin(
@@ -53,38 +55,41 @@ def _pin(
     if len(candidates) != 1:
         known = _known(model, earlier)
         if known is not None:
-            return replace(known, identity=with_public_sources(known.identity), used_by=used_by)
+            identity = with_public_sources(known.identity)
+            return replace(known, identity=identity, used_by=used_by, needed=model.needed)
         reason = (
             "Several files here have this name, in different folders."
             if candidates
             else "It is not on this machine, so it was not hashed."
         )
-        return LockedModel(ModelIdentity(model.kind or UNKNOWN_KIND, model.name), used_by, reason)
+        identity = ModelIdentity(model.kind or UNKNOWN_KIND, model.name)
+        return LockedModel(identity, used_by, reason, needed=model.needed)
     local = candidates[0]
     digests = library.digests(local)
     assert digests is not None, "a library that may hash always knows"
-    identity = ModelIdentity(local.kind, model.name, digests.sha256, digests.size, digests.autov3)
-    known = earlier.get((local.kind, model.name))
+    name = local.name if model.bare else model.name
+    identity = ModelIdentity(local.kind, name, digests.sha256, digests.size, digests.autov3)
+    known = earlier.get((local.kind, name))
     if known is not None and known.identity.sha256 == digests.sha256:
         # Sources that the first author knew stay, whoever exports again.
         identity = replace(identity, sources=with_public_sources(known.identity).sources)
-    return LockedModel(identity, used_by)
+    return LockedModel(identity, used_by, needed=model.needed)
 
 
 def _locate(model: NamedModel, library: Library) -> list[LocalModel]:
     """The files here that the name could mean; a loader's name means one at most."""
     if model.kind is None:
         return library.find_by_file_name(model.name)
+    if model.bare:
+        return library.find_by_bare_name(model.kind, model.name)
     local = library.folders.find(model.kind, model.name)
     return [local] if local is not None else []
 
 
 def _known(model: NamedModel, earlier: Mapping[tuple[str, str], LockedModel]) -> LockedModel | None:
     """The earlier lock's entry; a name of unknown kind has to be unambiguous there."""
-    if model.kind is not None:
-        return earlier.get((model.kind, model.name))
-    matches = [locked for (_, name), locked in earlier.items() if name == model.name]
-    return matches[0] if len(matches) == 1 else None
+    key = key_in(earlier.keys(), model.kind, model.name, bare=model.bare)
+    return earlier[key] if key is not None else None
 
 
 def _merged(models: Iterable[LockedModel]) -> list[LockedModel]:
@@ -97,7 +102,8 @@ def _merged(models: Iterable[LockedModel]) -> list[LockedModel]:
         else:
             nodes = dict.fromkeys((*first.used_by, *model.used_by))
             pinned = first if first.identity.sha256 is not None else model
-            merged[model.key] = replace(pinned, used_by=tuple(nodes))
+            needed = first.needed or model.needed
+            merged[model.key] = replace(pinned, used_by=tuple(nodes), needed=needed)
     return list(merged.values())
 
 
@@ -120,4 +126,5 @@ def _with_found(
     if identity.sha256 is None or identity.sources:
         return model
     sources = found.get(identity.sha256, ())
-    return LockedModel(replace(identity, sources=sources), model.used_by, "" if sources else reason)
+    found_sources = replace(identity, sources=sources)
+    return replace(model, identity=found_sources, reason="" if sources else reason)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,8 +17,10 @@ from ..references import (
     TrainingReference,
     parse_reference,
 )
+from .bare_names import match_bare
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, LockedModel
+from .notes import hints_in
 from .places import Place, api_places, embedded_models, ui_places
 from .subgraphs import definitions_of
 
@@ -34,6 +36,10 @@ class NamedModel:
     """Node ids in graph order (a set that keeps its order)."""
     embedded: dict[str, Any] = field(default_factory=dict)
     """The matching entry of a node's `properties.models`, if any."""
+    bare: bool = False
+    """Whether the name has no extension, as in a prompt."""
+    needed: bool = False
+    """Whether a node that runs uses it; others are muted, bypassed or overridden."""
 
 
 def places_of(document: WorkflowDocument) -> Iterator[Place]:
@@ -49,16 +55,28 @@ def named_models(document: WorkflowDocument) -> list[NamedModel]:
     found: dict[tuple[str | None, str], NamedModel] = {}
     for place in places_of(document):
         name = posix_name(place.value)
-        model = found.setdefault((place.kind, name), NamedModel(place.kind, name))
+        model = found.setdefault((place.kind, name), NamedModel(place.kind, name, bare=place.bare))
         model.used_by[place.node] = None
+        model.needed |= place.use == "active"
         if not model.embedded:
             model.embedded = _embedded_entry(place)
     for model in [model for model in found.values() if model.kind is None]:
         twins = [m for m in found.values() if m.name == model.name and m.kind is not None]
         if len(twins) == 1:  # a loader tells what a node of another pack names, too
-            twins[0].used_by.update(model.used_by)
+            _merge(twins[0], model)
             del found[None, model.name]
+    for key, model in [(key, model) for key, model in found.items() if model.bare]:
+        whole = {m.name: m for m in found.values() if m.kind == model.kind and not m.bare}
+        twin = match_bare(model.name, whole)
+        if twin is not None:
+            _merge(whole[twin], model)
+            del found[key]
     return list(found.values())
+
+
+def _merge(into: NamedModel, model: NamedModel) -> None:
+    into.used_by.update(model.used_by)
+    into.needed |= model.needed
 
 
 def locked_models(document: WorkflowDocument) -> list[LockedModel]:
@@ -75,11 +93,39 @@ def locked_models(document: WorkflowDocument) -> list[LockedModel]:
         models = [m for m in models if PurePosixPath(m.identity.name).stem in texts]
     covered = {model.key for model in models}
     names = {name for _, name in covered}
+    by_key = {model.key: index for index, model in enumerate(models)}
     for named in named_models(document):
-        known = named.name in names if named.kind is None else (named.kind, named.name) in covered
-        if not known:
+        key = key_in(covered, named.kind, named.name, bare=named.bare)
+        if key is None and not (named.kind is None and named.name in names):
             models.append(_from_graph(named))
-    return models
+        elif key is not None:
+            # The graph may have been edited since: what it says now counts.
+            models[by_key[key]] = replace(models[by_key[key]], needed=named.needed)
+    return with_hints(models, hints_in(document))
+
+
+def with_hints(
+    models: Iterable[LockedModel], hints: Mapping[str, tuple[str, ...]]
+) -> list[LockedModel]:
+    """The models, those without a source with what the notes say about their file names."""
+    return [
+        model if model.identity.sources
+        else replace(model, hints=hints.get(PurePosixPath(model.identity.name).name.lower(), ()))
+        for model in models
+    ]  # fmt: skip
+
+
+def key_in(
+    keys: Collection[tuple[str, str]], kind: str | None, name: str, *, bare: bool
+) -> tuple[str, str] | None:
+    """The entry of a lock that a graph's name means; None when there is none, or not just one."""
+    if bare and kind is not None:
+        found = match_bare(name, [known for its_kind, known in keys if its_kind == kind])
+        return (kind, found) if found is not None else None
+    if kind is not None:
+        return (kind, name) if (kind, name) in keys else None
+    matches = [key for key in keys if key[1] == name]
+    return matches[0] if len(matches) == 1 else None
 
 
 def _value_texts(document: WorkflowDocument) -> Iterator[str]:
@@ -114,7 +160,7 @@ def _from_graph(named: NamedModel) -> LockedModel:
         sources=sources,
     )
     reason = "" if pinned else "The workflow does not say which bytes it needs."
-    return LockedModel(identity, tuple(named.used_by), reason)
+    return LockedModel(identity, tuple(named.used_by), reason, needed=named.needed)
 
 
 def source_of_url(url: str) -> Source:

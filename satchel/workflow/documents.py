@@ -1,14 +1,18 @@
-"""What people hand in - UI JSON, API JSON, a PNG, a lock - as one value."""
+"""What people hand in - UI JSON, API JSON, an image or video, a lock - as one value."""
 
 from __future__ import annotations
 
 import json
+import mmap
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import WorkflowFormatError
-from . import png
+from .containers import Container, find_container
+from .containers.bounded import Buffer
 from .lock import LOCK_KEY, Lock, is_lock
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
@@ -29,7 +33,7 @@ class WorkflowDocument:
     """Graph as `/prompt` takes it: `{id: {class_type, inputs}}`."""
     lock: Lock | None = None
     image: bytes | None = None
-    """The PNG that carried it."""
+    """The image that carried it, where a copy can be given other texts: a PNG or a WebP."""
 
     def with_lock(self, lock: Lock | None) -> WorkflowDocument:
         """The document with a lock from beside it, unless it carries its own."""
@@ -44,10 +48,11 @@ def read_file(path: Path, lock_path: Path | None = None) -> WorkflowDocument:
 
     Raises:
         WorkflowFormatError: it is missing, too large, or holds no workflow.
-        UnreadableImageError: a PNG that is damaged.
+        UnreadableMediaError: an image or another container that is damaged.
         LockError: the lock in or beside it is malformed.
     """
-    document = read_bytes(_content(path), path.name)
+    with _content(path) as content:
+        document = read_bytes(content, path.name)
     if lock_path is None and document.lock is None:
         beside = path.with_name(f"{path.stem}.lock.json")
         lock_path = beside if beside.is_file() else None
@@ -58,9 +63,10 @@ def read_lock(path: Path) -> Lock:
     """Reads the lock that a file is or carries.
 
     Raises:
-        WorkflowFormatError, UnreadableImageError, LockError: as `read_file`, or it has none.
+        WorkflowFormatError, UnreadableMediaError, LockError: as `read_file`, or it has none.
     """
-    lock = read_bytes(_content(path), path.name).lock
+    with _content(path) as content:
+        lock = read_bytes(content, path.name).lock
     if lock is None:
         raise WorkflowFormatError(
             f"{path.name} holds no lock.",
@@ -70,32 +76,41 @@ def read_lock(path: Path) -> Lock:
     return lock
 
 
-def _content(path: Path) -> bytes:
+@contextmanager
+def _content(path: Path) -> Iterator[Buffer]:
+    """A file's bytes, mapped: of a long video only the metadata is ever read."""
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise WorkflowFormatError(
             f"{path} {what}.", hint="Give the path of a workflow file.", name=path.name
         )
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise _no_workflow(path.name, "it is far too large")
-        return path.read_bytes()
+        if not path.stat().st_size:
+            raise _no_workflow(path.name, "it is empty")
+        with (
+            path.open("rb") as file,
+            closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as content,
+        ):
+            yield content
     except OSError as error:
         raise _no_workflow(path.name, f"it cannot be read ({error.strerror})") from error
 
 
-def read_bytes(content: bytes, name: str) -> WorkflowDocument:
+def read_bytes(content: Buffer, name: str) -> WorkflowDocument:
     """Reads a workflow from a file's bytes; the bytes decide what it is, not the name.
 
     Raises:
-        WorkflowFormatError, UnreadableImageError, LockError: as `read_file`.
+        WorkflowFormatError, UnreadableMediaError, LockError: as `read_file`.
     """
-    if content.startswith(png.SIGNATURE):
-        return _from_png(content, name)
+    container = find_container(content)
+    if container is not None:
+        return _from_container(container, content, name)
+    if len(content) > MAX_FILE_BYTES:
+        raise _no_workflow(name, "it is far too large")
     try:
-        value = _parse(content.decode("utf-8-sig"))
+        value = _parse(bytes(content[:]).decode("utf-8-sig"))
     except (ValueError, RecursionError):
-        raise _no_workflow(name, "it is neither a PNG nor JSON") from None
+        raise _no_workflow(name, "it is neither JSON nor a file that can carry one") from None
     return read_json(value, name)
 
 
@@ -144,8 +159,8 @@ def is_api_graph(value: Any) -> bool:
     )
 
 
-def _from_png(content: bytes, name: str) -> WorkflowDocument:
-    texts = png.read_texts(content)
+def _from_container(container: Container, content: Buffer, name: str) -> WorkflowDocument:
+    texts = container.read_texts(content)
     ui = _text_json(texts, "workflow", name)
     api = _text_json(texts, "prompt", name)
     document = read_json(ui, name) if ui is not None else WorkflowDocument(name)
@@ -155,8 +170,9 @@ def _from_png(content: bytes, name: str) -> WorkflowDocument:
     if carried is not None:
         document = document.with_lock(Lock.from_json(carried))
     if document.ui is None and document.api is None and document.lock is None:
-        raise _no_workflow(name, "the image carries none")
-    return replace(document, image=content)
+        raise _no_workflow(name, f"the {container.name} file carries none")
+    can_be_rewritten = container.with_texts is not None and len(content) <= MAX_FILE_BYTES
+    return replace(document, image=bytes(content[:])) if can_be_rewritten else document
 
 
 def _text_json(texts: dict[str, str], keyword: str, name: str) -> Any:
@@ -190,6 +206,7 @@ def _is_too_deep(value: Any) -> bool:
 def _no_workflow(name: str, reason: str) -> WorkflowFormatError:
     return WorkflowFormatError(
         f"{name} holds no ComfyUI workflow: {reason}.",
-        hint="Give a workflow saved or exported by ComfyUI: .json, or a .png with its metadata.",
+        hint="Give a workflow saved or exported by ComfyUI: .json, or an image, video, sound or"
+        " latent with its metadata.",
         name=name,
     )

@@ -12,7 +12,8 @@ from typing import Any
 
 from ..folders import posix_name
 from ..urls import without_secrets
-from . import png
+from .collect import key_in
+from .containers import find_container
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
 from .places import Place, api_places, embedded_models, rename, ui_places
@@ -50,7 +51,7 @@ class PortableWorkflow:
 
 
 def export(document: WorkflowDocument, lock: Lock) -> PortableWorkflow:
-    """Embeds a lock: `extra.satchel`, `properties.models` of each loader, a PNG's texts.
+    """Embeds a lock: `extra.satchel`, `properties.models` of each loader, an image's texts.
 
     Names lose their folders in the exported copy (the stock frontend compares them exactly, and
     folders are the author's own), unless two different files would then share a name.
@@ -114,23 +115,19 @@ def _flatten(
     names: Mapping[tuple[str, str], str],
 ) -> None:
     keyed = ((place, _key_of(place, models)) for place in places)
-    rename([(place, names[key]) for place, key in keyed if key is not None])
+    rename([(place, place.spelled(names[key])) for place, key in keyed if key is not None])
 
 
 def _key_of(place: Place, models: Mapping[tuple[str, str], LockedModel]) -> tuple[str, str] | None:
     """The lock entry that a place names; a place of unknown kind needs an unambiguous name."""
-    name = posix_name(place.value)
-    if place.kind is not None:
-        return (place.kind, name) if (place.kind, name) in models else None
-    matches = [key for key in models if key[1] == name]
-    return matches[0] if len(matches) == 1 else None
+    return key_in(models.keys(), place.kind, posix_name(place.value), bare=place.bare)
 
 
 def _embed(places: Iterable[Place], lock: Lock) -> None:
     """Writes `properties.models` with exactly the five keys that the stock frontend reads."""
     by_key = {model.key: model for model in lock.models}
     for place in places:
-        key = _key_of(place, by_key)
+        key = None if place.bare else _key_of(place, by_key)
         if key is None:
             continue
         identity = by_key[key].identity
@@ -183,4 +180,7 @@ def _portable_image(image: bytes, ui: Json | None, api: Json | None, lock: Lock)
     if ui is not None:
         texts["workflow"] = json.dumps(ui)
     texts[LOCK_KEY] = json.dumps(lock.to_json())
-    return png.with_texts(image, texts)
+    container = find_container(image)
+    assert container is not None, "a document keeps only images whose texts can be replaced"
+    assert container.with_texts is not None
+    return container.with_texts(image, texts)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+NOTES = frozenset({"Note", "MarkdownNote"})
+"""Nodes whose text is for people."""
 STACK_NODE = "SatchelLoraStack"
 STACK_LORA_INPUT = re.compile(r"lora_([1-9][0-9]*)\Z")
 

@@ -33,6 +33,11 @@ class LockedModel:
     """Ids of the nodes that name it; inside subgraphs `outer:inner`."""
     reason: str = ""
     """Why it could not be pinned, or is not known to any marketplace; empty when all is well."""
+    hints: tuple[str, ...] = ()
+    """Addresses in the workflow's notes that name it; nobody pinned what they serve."""
+    needed: bool = True
+    """Whether a node that runs uses it: muted and bypassed nodes do not, nor do values inside a
+    subgraph that its node outside overrides."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -40,8 +45,14 @@ class LockedModel:
         return self.identity.kind, posix_name(self.identity.name)
 
     def to_json(self) -> dict[str, Any]:
-        reason = {"reason": self.reason} if self.reason else {}
-        return {**self.identity.to_json(), "used_by": list(self.used_by), **reason}
+        value = {**self.identity.to_json(), "used_by": list(self.used_by)}
+        if not self.needed:
+            value["needed"] = False
+        if self.hints:
+            value["hints"] = list(self.hints)
+        if self.reason:
+            value["reason"] = self.reason
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +122,13 @@ def _locked_model(value: Any, where: str) -> LockedModel:
     reason = value.get("reason", "")
     if not isinstance(reason, str):
         raise _malformed(f"{where}.reason must be a text", f"{where}.reason")
-    return LockedModel(identity, tuple(str(node) for node in used_by), reason)
+    hints = value.get("hints", [])
+    if not isinstance(hints, list) or not all(isinstance(hint, str) for hint in hints):
+        raise _malformed(f"{where}.hints must be a list of addresses", f"{where}.hints")
+    needed = value.get("needed") is not False
+    return LockedModel(
+        identity, tuple(str(node) for node in used_by), reason, tuple(hints), needed=needed
+    )
 
 
 def _malformed(what: str, path: str) -> LockError:

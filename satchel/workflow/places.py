@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import WorkflowFormatError
-from ..folders import LEGACY_KINDS, MODEL_EXTENSIONS, posix_name
-from .loaders import CORE_LOADERS, STACK_LORA_INPUT, STACK_NODE, stack_lora_widgets
+from ..folders import LEGACY_KINDS, MODEL_EXTENSIONS, posix_name, without_extension
+from .bare_names import ROWS_OF, names_in_text, with_names
+from .loaders import CORE_LOADERS, NOTES, STACK_LORA_INPUT, STACK_NODE, stack_lora_widgets
 from .subgraphs import (
     PromotedWidget,
     Says,
@@ -26,19 +27,24 @@ from .subgraphs import (
 )
 
 MAX_NAME_LENGTH = 500
+MAX_TEXT_LENGTH = 100_000
+"""How much of a text is searched for tags."""
 MAX_NODES = 100_000
 MAX_SUBGRAPH_DEPTH = 100
 _MAX_DEPTH = 8
 """How deep values inside one widget are followed."""
-_NOTES = frozenset({"Note", "MarkdownNote"})
-"""Nodes whose text is for people."""
+_ACTIVE, _MUTED, _BYPASSED = 0, 2, 4
+"""A node's `mode` in a saved graph."""
 
 Json = dict[str, Any]
+Use = Literal["active", "muted", "bypassed", "overridden"]
+"""Whether a graph needs what a place names. `overridden` is a widget inside a subgraph whose node
+outside says something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One widget value, or API input, that names a model."""
+    """One widget value, or API input, that names a model; or one name inside of a text."""
 
     node: str
     """The node's id; inside subgraphs `outer:inner`, as flattened API graphs write it."""
@@ -51,10 +57,19 @@ class Place:
     key: Any
     owner: Json
     """The node object itself (UI) or its entry (API)."""
+    use: Use = "active"
+    bare: bool = False
+    """Whether the name stands there without its extension."""
+    tag: str | None = None
+    """The name inside of a text; None where the value is the name."""
 
     @property
     def value(self) -> str:
-        return str(self.container[self.key])
+        return str(self.container[self.key]) if self.tag is None else self.tag
+
+    def spelled(self, name: str) -> str:
+        """A file's name as this place would have it."""
+        return without_extension(name) if self.bare else name
 
     def set(self, value: str) -> None:
         self.container[self.key] = value
@@ -68,18 +83,24 @@ def api_places(graph: Json) -> Iterator[Place]:
             may_name, kind = _input_kind(class_type, name)
             for container, key in _named_values(inputs, name) if may_name else ():
                 yield Place(str(node_id), class_type, name, kind, container, key, node)
+            for found in _bare_values(class_type, inputs, name):
+                kind, container, key, tag = found
+                yield Place(
+                    str(node_id), class_type, name, kind, container, key, node,
+                    bare=True, tag=tag,
+                )  # fmt: skip
 
 
 def ui_places(graph: Json) -> Iterator[Place]:
     """Places of a UI graph: nodes at the top, each after those inside its subgraph.
 
-    A widget that its subgraph shows outside counts as long as the value there is the same: the
-    frontend writes the outer one over it.
+    A widget that its subgraph shows outside is `overridden` unless the value there is the same:
+    the frontend writes the outer one over it.
 
     Raises:
         WorkflowFormatError: its subgraphs multiply to more nodes than any graph has.
     """
-    yield from _Walk(graph).places(graph, "", (), {})
+    yield from _Walk(graph).places(graph, "", (), {}, "active")
 
 
 class _Walk:
@@ -91,13 +112,15 @@ class _Walk:
         self._nodes = 0
 
     def places(
-        self, graph: Json, prefix: str, inside: tuple[str, ...], outside: Mapping[Any, Any]
-    ) -> Iterator[Place]:
+        self, graph: Json, prefix: str, inside: tuple[str, ...], outside: Mapping[Any, Any],
+        use: Use,
+    ) -> Iterator[Place]:  # fmt: skip
         """The places of a graph or definition.
 
         Args:
             inside: the definitions that are being walked: one that holds itself is skipped.
             outside: who decides about the definition's slots, as `linked_inputs` takes it.
+            use: of the node whose definition it is.
         """
         nodes, links = graph.get("nodes"), origins(graph)
         for node in nodes if isinstance(nodes, list) else []:
@@ -106,11 +129,13 @@ class _Walk:
             self._count(len(inside))
             node_id, class_type = f"{prefix}{node.get('id')}", str(node["type"])
             linked = linked_inputs(node, links, outside)
+            own = _use_of(node) if use == "active" else use
             if class_type in self._definitions and class_type not in inside:
                 slots = slot_values(node, self._promoted[class_type], linked)
                 definition = self._definitions[class_type]
-                yield from self.places(definition, f"{node_id}:", (*inside, class_type), slots)
-            yield from _places_of_node(node, node_id, self._widgets(node), linked)
+                deeper = (*inside, class_type)
+                yield from self.places(definition, f"{node_id}:", deeper, slots, own)
+            yield from _places_of_node(node, node_id, self._widgets(node), linked, own)
 
     def _widgets(self, node: Json) -> Iterator[tuple[str, Any, str | None]]:
         """As `_widgets`; those of a subgraph node are known by what they lead to."""
@@ -150,23 +175,41 @@ def _places_of_node(
     node_id: str,
     widgets: Iterable[tuple[str, Any, str | None]],
     linked: Mapping[str, Any],
+    use: Use,
 ) -> Iterator[Place]:
-    values, hints = node.get("widgets_values"), _embedded_kinds(node)
+    values, hints, class_type = node.get("widgets_values"), _embedded_kinds(node), str(node["type"])
     for name, key, kind in widgets:
         said = linked.get(name, Says.WIDGET)
         if said is Says.LINK:
             continue
         for container, inner_key in _named_values(values, key):
             value = container[inner_key]
-            if said in (Says.WIDGET, value):
-                folder = kind or hints.get(value)
-                yield Place(node_id, str(node["type"]), name, folder, container, inner_key, node)
+            now: Use = use if said in (Says.WIDGET, value) else "overridden"
+            folder = kind or hints.get(value)
+            yield Place(node_id, class_type, name, folder, container, inner_key, node, now)
+    for key in _keys(values):
+        for bare_kind, container, inner_key, tag in _bare_values(class_type, values, key):
+            yield Place(
+                node_id, class_type, str(key), bare_kind, container, inner_key, node, use,
+                bare=True, tag=tag,
+            )  # fmt: skip
+
+
+def _use_of(node: Json) -> Use:
+    mode = node.get("mode", _ACTIVE)
+    return "muted" if mode == _MUTED else "bypassed" if mode == _BYPASSED else "active"
+
+
+def _keys(values: Any) -> Iterable[Any]:
+    if isinstance(values, dict):
+        return list(values)
+    return range(len(values)) if isinstance(values, list) else ()
 
 
 def _widgets(class_type: str, values: Any) -> Iterator[tuple[str, Any, str | None]]:
     """(input name, key in `widgets_values`, kind) of the widgets that may name a model."""
     by_name = isinstance(values, dict)
-    if not isinstance(values, list | dict) or class_type in _NOTES:
+    if not isinstance(values, list | dict) or class_type in NOTES:
         return
     known = CORE_LOADERS.get(class_type)
     if known is not None:
@@ -188,7 +231,7 @@ def _input_kind(class_type: str, name: str) -> tuple[bool, str | None]:
     if class_type == STACK_NODE:
         is_row = STACK_LORA_INPUT.match(name) is not None
         return is_row, "loras" if is_row else None
-    return class_type not in _NOTES, None
+    return class_type not in NOTES, None
 
 
 def _named_values(container: Any, key: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
@@ -206,6 +249,29 @@ def _named_values(container: Any, key: Any, depth: int = 0) -> Iterator[tuple[An
     elif isinstance(value, list) and depth < _MAX_DEPTH:
         for index in range(len(value)):
             yield from _named_values(value, index, depth + 1)
+
+
+def _bare_values(
+    class_type: str, container: Any, key: Any, depth: int = 0
+) -> Iterator[tuple[str, Any, Any, str | None]]:
+    """(kind, container, key, name inside of a text) of names without an extension."""
+    value = container[key]
+    if class_type in NOTES:
+        return
+    if isinstance(value, str):
+        for kind, name in dict.fromkeys(names_in_text(value[:MAX_TEXT_LENGTH], class_type)):
+            yield kind, container, key, name
+    elif isinstance(value, dict) and depth < _MAX_DEPTH:
+        is_row = (
+            ROWS_OF in class_type and "strength" in value and isinstance(value.get("name"), str)
+        )
+        if is_row and value["name"] and not names_model(value["name"]):
+            yield "loras", value, "name", None
+        for inner in value:
+            yield from _bare_values(class_type, value, inner, depth + 1)
+    elif isinstance(value, list) and depth < _MAX_DEPTH:
+        for index in range(len(value)):
+            yield from _bare_values(class_type, value, index, depth + 1)
 
 
 def names_model(value: str) -> bool:
@@ -239,8 +305,15 @@ def rename(changes: Iterable[tuple[Place, str]]) -> None:
         for model in embedded_models(owner):
             if isinstance(model.get("name"), str):
                 model["name"] = names.get(model["name"], model["name"])
+    texts: dict[tuple[int, Any], tuple[Place, dict[tuple[str, str], str]]] = {}
     for place, new in pending:
-        place.set(new)
+        if place.tag is None:
+            place.set(new)
+        else:
+            key = id(place.container), place.key
+            texts.setdefault(key, (place, {}))[1][str(place.kind), place.tag] = new
+    for place, tags in texts.values():
+        place.set(with_names(str(place.container[place.key]), tags))
 
 
 def _embedded_kinds(node: Json) -> dict[str, str]:

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -143,6 +143,9 @@ def _find_here(model: LockedModel, library: Library) -> PlannedModel | None:
     if identity.kind == UNKNOWN_KIND:
         return _find_anywhere(model, library)
     local = library.folders.find(identity.kind, identity.name)
+    if local is None and not PurePosixPath(identity.name).suffix:
+        named = library.find_by_bare_name(identity.kind, identity.name)
+        local = named[0] if len(named) == 1 else None
     if identity.sha256 is None:
         if local is None:
             return None

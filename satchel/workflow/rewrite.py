@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..folders import posix_name
+from .collect import key_in
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
 from .places import Place, api_places, rename, ui_places
@@ -57,12 +58,13 @@ def _changes(
     for place in places:
         name = posix_name(place.value)
         if place.kind is not None:
-            new = names.get((place.kind, name))
+            key = key_in(names.keys(), place.kind, name, bare=place.bare)
+            new = names[key] if key is not None else None
         else:
             matches = {local for (_, known), local in names.items() if known == name}
             new = matches.pop() if len(matches) == 1 else None
-        if new is not None and new != place.value:
-            yield place, new
+        if new is not None and place.spelled(new) != place.value:
+            yield place, place.spelled(new)
 
 
 def _renamed_lock(lock: Lock, names: Mapping[tuple[str, str], str]) -> Lock:

@@ -30,7 +30,7 @@ from support.models import write_safetensors
 
 from satchel import __version__
 from satchel.cli import main
-from satchel.workflow import png
+from satchel.workflow.containers import png
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs/lock.schema.json").read_text(encoding="utf-8"))
@@ -645,11 +645,11 @@ def test_bytes_that_differ_from_the_lock_leave_nothing_but_a_sentence(
         ("cut.png", png_image(texts={"workflow": ui_graph()})[:-20], "The image cannot be read"),
         ("head.png", png.SIGNATURE, "The image cannot be read: it is cut short."),
         ("bare.png", png_image(text_chunk("parameters", "a cat")), "holds no ComfyUI workflow"),
-        ("cat.jpg", b"\xff\xd8\xff\xe0", "holds no ComfyUI workflow"),
+        ("cat.jpg", b"\xff\xd8\xff\xe0", "The JPEG file cannot be read: it is cut short"),
         ("package.json", {"name": "x", "version": "1.0.0"}, "its JSON is no ComfyUI graph"),
         ("list.json", [], "its JSON is no ComfyUI graph"),
         ("deep.json", b"[" * 5000 + b"]" * 5000, "holds no ComfyUI workflow"),
-        ("empty.json", b"", "neither a PNG nor JSON"),
+        ("empty.json", b"", "it is empty"),
         ("newer.json", ui_graph(extra={"satchel": {"version": 9}}), "newer.json: The lock has"),
         ("bad.json", ui_graph(extra={"satchel": {"version": 1}}), "bad.json: The lock is malf"),
     ],

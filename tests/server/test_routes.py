@@ -83,7 +83,7 @@ def test_a_get_never_works(author: ComfyUI, path: str) -> None:
         ([], "invalid_input"),
         ({}, "invalid_input"),
         ({"base64": "!"}, "invalid_input"),
-        ({"base64": base64.b64encode(b"\x89PNG\r\n\x1a\n1234").decode()}, "unreadable_image"),
+        ({"base64": base64.b64encode(b"\x89PNG\r\n\x1a\n1234").decode()}, "unreadable_media"),
         ({"base64": base64.b64encode(b"GIF89a").decode()}, "workflow_format"),
         ({"json": {"name": "package.json"}}, "workflow_format"),
         ({"json": API, "lock": {"version": 99, "models": []}}, "lock_version"),

@@ -27,8 +27,8 @@ from support.marketplace import Marketplace
 from support.models import write_safetensors
 
 from satchel.identity import ModelIdentity, Source
-from satchel.workflow import png
 from satchel.workflow.author import build_lock
+from satchel.workflow.containers import png
 from satchel.workflow.documents import WorkflowDocument, read_bytes, read_json
 from satchel.workflow.export import PortableWorkflow, export
 from satchel.workflow.lock import Lock, LockedModel

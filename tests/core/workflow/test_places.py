@@ -35,8 +35,12 @@ LOADERS = sorted(CORE_LOADERS)
 
 
 def found(graph: dict[str, Any]) -> list[tuple[str, str, str | None, str]]:
-    """(node, input, kind, name) of every place of a UI graph."""
-    return [(place.node, place.input, place.kind, place.value) for place in ui_places(graph)]
+    """(node, input, kind, name) of every place of a UI graph whose value counts."""
+    return [
+        (place.node, place.input, place.kind, place.value)
+        for place in ui_places(graph)
+        if place.use != "overridden"
+    ]
 
 
 def found_in_api(graph: dict[str, Any]) -> list[tuple[str, str, str | None, str]]:

@@ -1,7 +1,9 @@
 """Text chunks of PNG files, read and replaced without touching a pixel.
 
 PNG (https://www.w3.org/TR/png-3/): an 8-byte signature, then chunks of length, type, data, CRC-32.
-ComfyUI stores `prompt` and `workflow` as tEXt; iTXt and zTXt occur in files that others re-saved.
+ComfyUI stores `prompt` and `workflow` as tEXt, and in animated images as private `comf` chunks of
+the form `keyword NUL text` (comfy_api/latest/_ui.py); iTXt and zTXt occur in files that others
+re-saved.
 """
 
 from __future__ import annotations
@@ -10,18 +12,17 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 
-from ..errors import UnreadableImageError
+from ...errors import UnreadableMediaError
+from .bounded import MAX_TEXT_BYTES, Buffer
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_TEXT_BYTES = 64 * 1024 * 1024
-"""Most text that an image may unpack to."""
 
 
-def read_texts(image: bytes) -> dict[str, str]:
+def read_texts(image: Buffer) -> dict[str, str]:
     """All text chunks by keyword; the first of a keyword wins, as in the stock frontend.
 
     Raises:
-        UnreadableImageError: no PNG, cut short, damaged, or a text chunk that unpacks without end.
+        UnreadableMediaError: no PNG, cut short, damaged, or a text chunk that unpacks without end.
     """
     texts: dict[str, str] = {}
     room = MAX_TEXT_BYTES
@@ -38,7 +39,7 @@ def with_texts(image: bytes, texts: Mapping[str, str]) -> bytes:
     """The same image with these text chunks, replacing those of the same keywords.
 
     Raises:
-        UnreadableImageError: no PNG, cut short or damaged.
+        UnreadableMediaError: no PNG, cut short or damaged.
     """
     parts = [SIGNATURE]
     for kind, data in _chunks(image):
@@ -55,7 +56,7 @@ def pixel_data(image: bytes) -> bytes:
     """The inflated scanlines of all IDAT chunks, for comparing two images byte by byte.
 
     Raises:
-        UnreadableImageError: as `read_texts`, or the pixel stream is damaged.
+        UnreadableMediaError: as `read_texts`, or the pixel stream is damaged.
     """
     stream = b"".join(data for kind, data in _chunks(image) if kind == b"IDAT")
     try:
@@ -64,8 +65,8 @@ def pixel_data(image: bytes) -> bytes:
         raise _broken("its pixels cannot be unpacked") from error
 
 
-def _chunks(image: bytes) -> Iterator[tuple[bytes, bytes]]:
-    if not image.startswith(SIGNATURE):
+def _chunks(image: Buffer) -> Iterator[tuple[bytes, bytes]]:
+    if image[: len(SIGNATURE)] != SIGNATURE:
         raise _broken("it is no PNG file")
     position, kind = len(SIGNATURE), b""
     while kind != b"IEND":
@@ -75,7 +76,7 @@ def _chunks(image: bytes) -> Iterator[tuple[bytes, bytes]]:
         end = position + 12 + length
         if end > len(image):
             raise _broken("it is cut short")
-        data = image[position + 8 : end - 4]
+        data = bytes(image[position + 8 : end - 4])
         if zlib.crc32(kind + data) != struct.unpack_from(">I", image, end - 4)[0]:
             raise _broken(f"its {kind.decode('latin-1')!r} chunk is damaged")
         if position == len(SIGNATURE) and kind != b"IHDR":
@@ -86,7 +87,7 @@ def _chunks(image: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _keyword(kind: bytes, data: bytes) -> str | None:
     """The keyword of a text chunk; `None` for every other chunk."""
-    if kind not in (b"tEXt", b"iTXt", b"zTXt"):
+    if kind not in (b"tEXt", b"iTXt", b"zTXt", b"comf"):
         return None
     return data.partition(b"\0")[0].decode("latin-1")
 
@@ -136,8 +137,8 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + checksum
 
 
-def _broken(reason: str) -> UnreadableImageError:
-    return UnreadableImageError(
+def _broken(reason: str) -> UnreadableMediaError:
+    return UnreadableMediaError(
         f"The image cannot be read: {reason}.",
         hint="Use the original PNG file: chat and social sites often re-encode images.",
         reason=reason,

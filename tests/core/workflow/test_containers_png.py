@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from support.graphs import chunk, png_image, text_chunk
 
-from satchel.errors import UnreadableImageError
-from satchel.workflow import png
+from satchel.errors import UnreadableMediaError
+from satchel.workflow.containers import png
 
 LATIN = "caf\xe9".encode("latin-1")
 
@@ -113,7 +113,7 @@ def test_an_image_cut_at_any_chunk_is_refused():
     image = png_image(text_chunk("prompt", "{}"), ztxt(b"workflow", b"{}"))
 
     for place in boundaries(image):
-        with pytest.raises(UnreadableImageError, match="cut short"):
+        with pytest.raises(UnreadableMediaError, match="cut short"):
             png.read_texts(image[:place])
 
 
@@ -122,7 +122,7 @@ def test_an_image_cut_anywhere_is_refused(data: st.DataObject):
     image = png_image(text_chunk("prompt", "{}"))
     end = data.draw(st.integers(0, len(image) - 1))
 
-    with pytest.raises(UnreadableImageError):
+    with pytest.raises(UnreadableMediaError):
         png.with_texts(image[:end], {"prompt": "{}"})
 
 
@@ -137,7 +137,7 @@ def flipped(image: bytes, kind: bytes) -> bytes:
 def test_a_chunk_with_a_wrong_checksum_is_refused(kind: bytes):
     image = png_image(text_chunk("prompt", "{}"))
 
-    with pytest.raises(UnreadableImageError, match=f"{kind.decode()}' chunk is damaged"):
+    with pytest.raises(UnreadableMediaError, match=f"{kind.decode()}' chunk is damaged"):
         png.read_texts(flipped(image, kind))
 
 
@@ -156,7 +156,7 @@ def test_a_chunk_with_a_wrong_checksum_is_refused(kind: bytes):
     ],
 )
 def test_broken_files_are_refused_with_a_reason(content: bytes, reason: str):
-    with pytest.raises(UnreadableImageError, match=reason) as refused:
+    with pytest.raises(UnreadableMediaError, match=reason) as refused:
         png.read_texts(content)
 
     assert refused.value.hint
@@ -170,7 +170,7 @@ def bomb() -> bytes:
 
 def test_a_compressed_text_that_unpacks_without_end_is_refused(bomb: bytes):
     for carrier in (ztxt(b"prompt", bomb), itxt(b"prompt", bomb, compressed=True)):
-        with pytest.raises(UnreadableImageError, match="far too large"):
+        with pytest.raises(UnreadableMediaError, match="far too large"):
             png.read_texts(png_image(carrier))
 
 
@@ -178,7 +178,7 @@ def test_many_compressed_texts_that_are_large_together_are_refused(bomb: bytes):
     third = bomb[: len(bomb) // 3 + 1]
     carriers = [ztxt(keyword, third) for keyword in (b"a", b"b", b"c")]
 
-    with pytest.raises(UnreadableImageError, match="far too large"):
+    with pytest.raises(UnreadableMediaError, match="far too large"):
         png.read_texts(png_image(*carriers))
 
 
@@ -192,7 +192,7 @@ def test_a_mutated_image_is_read_or_refused_and_nothing_else(data: st.DataObject
         image = bytearray(with_true_checksums(bytes(image)))
 
     for read in (png.read_texts, png.pixel_data, lambda it: png.with_texts(it, {"prompt": "1"})):
-        with contextlib.suppress(UnreadableImageError):
+        with contextlib.suppress(UnreadableMediaError):
             read(bytes(image))
 
 
