@@ -35,16 +35,13 @@ from .civitai_errors import (
 from .civitai_records import (
     KIND_OF_TYPE,
     MARKETPLACE,
-    count,
     download_url,
-    items,
     published_digests,
     source_of,
-    table,
-    text,
     version_of,
     versions_of_model,
 )
+from .fields import count, items, table, text
 from .records import PublishedFile, PublishedVersion, SearchPage, SearchQuery
 from .transport import Transport
 from .url_policy import UrlPolicy
