@@ -61,6 +61,32 @@ def _fault(part: str) -> str:
     return ""
 
 
+def portable_name(name: str, *, fallback: str = "model") -> str:
+    """A name from the net as one that every system takes, still recognisable.
+
+    Folders stay, but none that climbs; what a system forbids becomes `_`, what cannot be seen goes.
+    """
+    parts = [_portable_part(part) for part in name.replace("\\", "/").split("/")]
+    kept = [part for part in parts if part] or [fallback]
+    return checked_name("/".join(kept[-3:]))
+
+
+def _portable_part(part: str) -> str:
+    visible = "".join(
+        char
+        for char in unicodedata.normalize("NFC", part)
+        if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    )
+    safe = "".join("_" if char in _FORBIDDEN else char for char in visible)
+    safe = safe.strip().lstrip(".~ ").rstrip(". ")
+    stem, dot, extension = safe.rpartition(".")
+    stem, extension = (stem, dot + extension) if dot and len(extension) < 16 else (safe, "")
+    if stem.split(".")[0].strip().lower() in _DEVICES:
+        stem = f"_{stem}"
+    room = MAX_COMPONENT_BYTES - len(extension.encode())
+    return stem.encode()[:room].decode("utf-8", "ignore").rstrip(". ") + extension
+
+
 def check_format(name: str, *, allow_pickle: bool) -> None:
     """Refuses file types that cannot be installed.
 
