@@ -104,9 +104,13 @@ def chosen_file(versions: Sequence[PublishedVersion], label: str, what: str) -> 
             hint="Open its page to see what it holds.",
         )
     urls = [file.identity.sources[0].url for file in files]
-    shown = "\n".join(urls[:20]) + ("\n..." if len(urls) > 20 else "")
+    shown = "Name one of them:\n" + "\n".join(urls[:20]) + ("\n..." if len(urls) > 20 else "")
+    if not any(PurePosixPath(urlsplit(url).path).suffix.lower() in SAFE_EXTENSIONS for url in urls):
+        raise NotFoundError(
+            f"{what} on {label} has model files only in formats that can run code when opened.",
+            hint=shown,
+            files=urls,
+        )
     raise AmbiguousReferenceError(
-        f"{what} on {label} holds {len(files)} model files.",
-        hint=f"Name one of them:\n{shown}",
-        files=urls,
+        f"{what} on {label} holds {len(files)} model files.", hint=shown, files=urls
     )
