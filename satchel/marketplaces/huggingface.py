@@ -26,13 +26,14 @@ from ..errors import (
 )
 from ..identity import SHA256_HEX, Source
 from ..progress import Cancellation
-from ..references.values import DigestReference, HubReference, Reference
+from ..references.values import HubReference, Reference
 from ..settings import Settings, origin_of
 from .base import Availability, TokenState
 from .fields import items, table, text
 from .hub_files import chosen_file, file_url, place_of
 from .huggingface_errors import TOKEN_REFUSED, refusal
 from .huggingface_records import ADULT_TAG, MARKETPLACE, version_of
+from .partial import WithoutLookups
 from .records import PublishedFile, PublishedVersion, SearchPage, SearchQuery
 from .transport import Answer, Transport, public_url, raise_for_overload
 from .url_policy import UrlPolicy
@@ -46,7 +47,7 @@ SORTS = {"downloads": "downloads", "newest": "createdAt", "rating": "likes"}
 log = logging.getLogger(__name__)
 
 
-class HuggingFace:
+class HuggingFace(WithoutLookups):
     """The Hugging Face Hub, or a mirror that speaks its API."""
 
     kind = MARKETPLACE
@@ -62,12 +63,6 @@ class HuggingFace:
         )
         self._has_token = own.token is not None
         self._token_refused = False
-
-    def find_sources(self, sha256s: Sequence[str]) -> Mapping[str, tuple[Source, ...]]:
-        return dict.fromkeys(sha256s, ())
-
-    def find_version(self, digest: DigestReference) -> PublishedVersion | None:
-        return None
 
     def knows(self, reference: Reference) -> bool:
         return isinstance(reference, HubReference) and reference.source == MARKETPLACE
