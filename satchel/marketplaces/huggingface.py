@@ -8,34 +8,31 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import requests
 
 from ..errors import (
-    AccessDeniedError,
     BadResponseError,
     ForbiddenUrlError,
-    GoneError,
-    LoginRequiredError,
     MarketplaceError,
-    NotFoundError,
-    SatchelError,
     UnavailableError,
 )
 from ..identity import SHA256_HEX, Source
 from ..progress import Cancellation
 from ..references.values import HubReference, Reference
 from ..settings import Settings, origin_of
+from .answers import Answer, public_url, raise_for_overload
 from .base import Availability, TokenState
 from .fields import items, table, text
 from .hub_files import chosen_file, file_url, place_of
 from .huggingface_errors import TOKEN_REFUSED, refusal
 from .huggingface_records import ADULT_TAG, MARKETPLACE, version_of
-from .partial import WithoutLookups
+from .partial import WithoutLookups, availability_of, checked
 from .records import PublishedFile, PublishedVersion, SearchPage, SearchQuery
-from .transport import Answer, Transport, public_url, raise_for_overload
+from .transport import Transport
 from .url_policy import UrlPolicy
 
 MAX_PAGES = 20
@@ -103,18 +100,16 @@ class HuggingFace(WithoutLookups):
         return SearchPage(versions, _next_cursor(answer.headers))
 
     def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
-        return [self._availability(source, sha256) for source, sha256 in wanted]
+        return [
+            availability_of(partial(self._changed, *question), denied="login")
+            for question in wanted
+        ]
 
     def open_download(self, source: Source, headers: Mapping[str, str]) -> requests.Response:
         repository, revision, path = place_of(source.url)
         url = file_url(self._base, repository, revision, path)
         response = self._open("GET", url, headers=headers)
-        try:
-            self._raise_for_download(response, repository)
-        except SatchelError:
-            response.close()
-            raise
-        return response
+        return checked(response, partial(self._raise_for_download, repository))
 
     def check_token(self) -> TokenState:
         if not self._has_token:
@@ -162,22 +157,15 @@ class HuggingFace(WithoutLookups):
             marketplace=MARKETPLACE,
         )
 
-    def _availability(self, source: Source, sha256: str) -> Availability:
-        try:
-            place = place_of(source.url)
-            with self._open("HEAD", file_url(self._base, *place), follow="same_origin") as answer:
-                if answer.status_code >= 400:
-                    self._raise_for_download(answer, place[0])
-                now = answer.headers.get("X-Linked-Etag", "").removeprefix("W/").strip('"')
-        except (NotFoundError, GoneError) as error:
-            return Availability("gone", str(error))
-        except (LoginRequiredError, AccessDeniedError) as error:
-            return Availability("login", f"{error} {error.hint}")
-        except (MarketplaceError, ForbiddenUrlError) as error:
-            return Availability("unknown", f"{error} {error.hint}".strip())
-        if SHA256_HEX.match(now) and now != sha256:
-            return Availability("gone", "Hugging Face now serves another file in its place.")
-        return Availability("open")
+    def _changed(self, source: Source, sha256: str) -> str:
+        place = place_of(source.url)
+        with self._open("HEAD", file_url(self._base, *place), follow="same_origin") as answer:
+            if answer.status_code >= 400:
+                self._raise_for_download(place[0], answer)
+            now = answer.headers.get("X-Linked-Etag", "").removeprefix("W/").strip('"')
+        # What is not in LFS has git's own hash there instead.
+        is_other = SHA256_HEX.match(now) and now != sha256
+        return "Hugging Face now serves another file in its place." if is_other else ""
 
     def _api(self, method: str, path: str, repository: str, *, json_body: Any = None) -> Answer:
         url = self._base + path
@@ -219,7 +207,7 @@ class HuggingFace(WithoutLookups):
         log.warning(TOKEN_REFUSED)
         return True
 
-    def _raise_for_download(self, response: requests.Response, repository: str) -> None:
+    def _raise_for_download(self, repository: str, response: requests.Response) -> None:
         status = response.status_code
         if status in (200, 206):
             if "text/html" in response.headers.get("Content-Type", ""):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -18,11 +19,9 @@ import requests
 from ..errors import (
     AccessDeniedError,
     BadResponseError,
-    ForbiddenUrlError,
     LoginRequiredError,
     MarketplaceError,
     NotFoundError,
-    SatchelError,
     UnavailableError,
 )
 from ..folders import MODEL_EXTENSIONS
@@ -30,6 +29,7 @@ from ..identity import SHA256_HEX, ModelIdentity, Source
 from ..progress import Cancellation
 from ..references.values import HubReference, Reference
 from ..settings import SOURCES, Settings, origin_of
+from .answers import public_url, raise_for_overload, read_refusal
 from .base import Availability, TokenState
 from .fields import count, items, table, text
 from .hub_files import (
@@ -41,9 +41,9 @@ from .hub_files import (
     place_of,
     primary_path,
 )
-from .partial import WithoutLookups, WithoutSearch
+from .partial import WithoutLookups, WithoutSearch, availability_of, checked
 from .records import PublishedFile, PublishedVersion
-from .transport import Transport, public_url, raise_for_overload
+from .transport import Transport
 from .url_policy import UrlPolicy
 
 MARKETPLACE = "modelscope"
@@ -67,13 +67,10 @@ class ModelScope(WithoutLookups, WithoutSearch):
     def __init__(self, settings: Settings, cancellation: Cancellation | None = None) -> None:
         own = settings.source(MARKETPLACE)
         self._base = own.url
-        self._has_token = own.token is not None
-        self._transport = Transport(
-            UrlPolicy.of_source(MARKETPLACE, settings),
-            token=own.token,
-            token_origin=origin_of(own.url),
-            cancellation=cancellation,
-        )
+        # The hub's API wants its token as a cookie; the transport drops it on the way elsewhere.
+        self._login = {"Cookie": f"m_session_id={own.token}"} if own.token else {}
+        policy = UrlPolicy.of_source(MARKETPLACE, settings)
+        self._transport = Transport(policy, cancellation=cancellation)
 
     def knows(self, reference: Reference) -> bool:
         return isinstance(reference, HubReference) and reference.source == MARKETPLACE
@@ -112,22 +109,17 @@ class ModelScope(WithoutLookups, WithoutSearch):
         return chosen_file(versions, self.label, what or reference.repository)
 
     def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
-        return [self._availability(source, sha256) for source, sha256 in wanted]
+        return [availability_of(partial(self._changed, *question)) for question in wanted]
 
     def open_download(self, source: Source, headers: Mapping[str, str]) -> requests.Response:
         repository, revision, path = place_of(source.url)
         query = urlencode({"Revision": revision, "FilePath": path}, quote_via=quote)
         url = f"{self._base}/api/v1/models/{quote(repository)}/repo?{query}"
-        response = self._transport.open("GET", url, headers=headers)
-        try:
-            self._raise_for_download(response, repository)
-        except SatchelError:
-            response.close()
-            raise
-        return response
+        response = self._transport.open("GET", url, headers={**headers, **self._login})
+        return checked(response, partial(self._raise_for_download, repository))
 
     def check_token(self) -> TokenState:
-        return "unknown" if self._has_token else "unset"
+        return "unknown" if self._login else "unset"
 
     def _files(self, repository: str, revision: str, path: str) -> Iterator[Mapping[str, Any]]:
         """The file that a path names, or all files of the folder that it names."""
@@ -162,7 +154,8 @@ class ModelScope(WithoutLookups, WithoutSearch):
         if folder not in ("", "."):
             asked["Root"] = folder
         url = f"{self._base}/api/v1/models/{quote(repository)}/repo/files?"
-        answer = self._transport.json("GET", url + urlencode(asked, quote_via=quote))
+        url += urlencode(asked, quote_via=quote)
+        answer = self._transport.json("GET", url, headers=self._login)
         if answer.status >= 400 or table(answer.body).get("Success") is not True:
             raise self._refusal(answer.status, table(answer.body), repository)
         files = table(table(answer.body).get("Data")).get("Files")
@@ -174,22 +167,13 @@ class ModelScope(WithoutLookups, WithoutSearch):
             )
         return [entry for entry in items(files) if text(entry.get("Path"))]
 
-    def _availability(self, source: Source, sha256: str) -> Availability:
-        try:
-            repository, revision, path = place_of(source.url)
-            (entry,) = self._files(repository, revision, path)
-        except (NotFoundError, ValueError) as error:
-            gone = "ModelScope now has a folder in its place."
-            return Availability("gone", str(error) if isinstance(error, NotFoundError) else gone)
-        except (LoginRequiredError, AccessDeniedError) as error:
-            return Availability("login", f"{error} {error.hint}")
-        except (MarketplaceError, ForbiddenUrlError) as error:
-            return Availability("unknown", f"{error} {error.hint}".strip())
-        if _sha256(entry) != sha256:
-            return Availability("gone", "ModelScope now serves another file in its place.")
-        return Availability("open")
+    def _changed(self, source: Source, sha256: str) -> str:
+        entries = list(self._files(*place_of(source.url)))
+        if [_sha256(entry) for entry in entries] == [sha256]:
+            return ""
+        return "ModelScope now serves another file in its place."
 
-    def _raise_for_download(self, response: requests.Response, repository: str) -> None:
+    def _raise_for_download(self, repository: str, response: requests.Response) -> None:
         status = response.status_code
         content = response.headers.get("Content-Type", "")
         at_site = origin_of(response.url or self._base) == origin_of(self._base)
@@ -205,17 +189,17 @@ class ModelScope(WithoutLookups, WithoutSearch):
                 status=status,
                 url=public_url(response.url or ""),
             )
-        if "html" in content:
+        if "html" in content and status < 400:
             raise UnavailableError(
                 "ModelScope answered with a web page instead of the file.", hint="Try again later."
             )
-        raise self._refusal(status, {}, repository)
+        raise self._refusal(status, table(read_refusal(response)), repository)
 
     def _refusal(self, status: int, body: Mapping[str, Any], repository: str) -> MarketplaceError:
         said, code = text(body.get("Message")), body.get("Code")
         facts = {"marketplace": MARKETPLACE, "status": status, "code": code}
         if status in (401, 403):
-            if self._has_token:
+            if self._login:
                 return AccessDeniedError(
                     f"ModelScope refuses access to {repository} with this token.",
                     hint=f"Open {SITE}/{repository} while logged in to see why.",

@@ -1,11 +1,23 @@
-"""What a source answers to questions that it has no way to ask."""
+"""What several sources do alike, among it answers to questions that they have no way to ask."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import requests
+
+from ..errors import (
+    AccessDeniedError,
+    ForbiddenUrlError,
+    GoneError,
+    LoginRequiredError,
+    MarketplaceError,
+    NotFoundError,
+    SatchelError,
+)
 from ..identity import Source
 from ..references.values import DigestReference
+from .base import Access, Availability
 from .records import PublishedVersion, SearchPage, SearchQuery
 
 
@@ -33,3 +45,34 @@ def trusted_at_first(label: str) -> str:
     from then on its digest is known, and a lock holds it to that.
     """
     return f"{label} publishes no SHA256: what arrives first is trusted, and its digest recorded."
+
+
+def availability_of(check: Callable[[], str], *, denied: Access = "unknown") -> Availability:
+    """What a check says of a source: a sentence why it is gone, nothing if it is open, or an error.
+
+    Args:
+        denied: what a refusal of this account means.
+    """
+    try:
+        gone = check()
+    except (NotFoundError, GoneError) as error:
+        return Availability("gone", str(error))
+    except LoginRequiredError as error:
+        return Availability("login", f"{error} {error.hint}".strip())
+    except AccessDeniedError as error:
+        return Availability(denied, f"{error} {error.hint}".strip())
+    except (MarketplaceError, ForbiddenUrlError) as error:
+        return Availability("unknown", f"{error} {error.hint}".strip())
+    return Availability("gone", gone) if gone else Availability("open")
+
+
+def checked(
+    response: requests.Response, check: Callable[[requests.Response], None]
+) -> requests.Response:
+    """The answer, still open, if it passes a check that raises."""
+    try:
+        check(response)
+    except SatchelError:
+        response.close()
+        raise
+    return response

@@ -442,12 +442,21 @@ def test_a_short_pause_is_waited_for(site, publish, hub):
     assert len(site().versions(ref())) == 1
 
 
-@pytest.mark.parametrize("body", ["truncated_json", "html_200", "empty_body"])
-def test_an_answer_that_is_no_json_is_a_bad_response(site, publish, hub, body):
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("truncated_json", BadResponseError),
+        ("empty_body", BadResponseError),
+        ("html_200", UnavailableError),
+        ("html_502", UnavailableError),
+        ("challenge_403", AccessDeniedError),
+    ],
+)
+def test_an_answer_that_is_no_json_is_told_apart(site, publish, hub, fault, error):
     publish()
-    hub.fault(body, times=None)
+    hub.fault(fault, times=None)
 
-    with pytest.raises(BadResponseError):
+    with pytest.raises(error):
         site().versions(ref())
 
 
