@@ -14,6 +14,7 @@ from .errors import InvalidInputError
 
 LORA_CACHE_BYTES = 1 << 30
 
+_OFF = "off"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
 
@@ -22,7 +23,8 @@ class SourceSettings:
     """How one source of models is asked."""
 
     url: str
-    """The site itself, or a mirror that speaks its API. Locks always name the site."""
+    """The site itself, or a mirror that speaks its API. Locks always name the site. Empty: the
+    operator does not want it to be asked."""
     token: str | None = field(default=None, repr=False)
 
 
@@ -70,6 +72,10 @@ class Settings:
     def source(self, kind: str) -> SourceSettings:
         """How a source is asked."""
         return self.sources.get(kind) or SourceSettings(SOURCES[kind].url)
+
+    def asks(self, kind: str) -> bool:
+        """Whether a source may be asked; those that are no site always may."""
+        return kind not in SOURCES or bool(self.source(kind).url)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -123,6 +129,8 @@ def origin_of(url: str) -> str:
 def _source(known: SourceVariables, env: Mapping[str, str]) -> SourceSettings:
     variable, url = _first_set(known.url_variables, env)
     token_variable, token = _first_set(known.token_variables, env)
+    if url.lower() == _OFF:
+        return SourceSettings("")
     return SourceSettings(
         _http_url(variable, url.rstrip("/")) if url else known.url, _token(token_variable, token)
     )

@@ -7,6 +7,7 @@ may be missing, null or of an odd type, and every enum value may be a new one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
 from typing import Any, Literal, get_args
 
 from ..identity import SHA256_HEX, ModelIdentity, Source
@@ -103,9 +104,17 @@ def _status(version: Mapping[str, Any], owner: Mapping[str, Any]) -> tuple[Statu
     paid = table(version.get("paidAccess"))
     until = text(paid.get("endsAt")) or text(version.get("earlyAccessDeadline"))
     until = until or text(version.get("earlyAccessEndsAt"))
-    if paid or until or version.get("availability") == "EarlyAccess":
+    if (paid or until or version.get("availability") == "EarlyAccess") and not _is_past(until):
         return "early_access", until
     return "open", ""
+
+
+def _is_past(moment: str) -> bool:
+    try:
+        until = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    except ValueError:
+        return False
+    return until.replace(tzinfo=until.tzinfo or timezone.utc) < datetime.now(timezone.utc)
 
 
 def _permissions(owner: Mapping[str, Any]) -> Iterable[tuple[str, bool | str]]:

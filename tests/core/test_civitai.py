@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.marketplace import Marketplace
 from support.models import write_safetensors
+from support.workspaces import sources_of
 
 from satchel.catalog import Catalog
 from satchel.errors import (
@@ -43,7 +44,7 @@ def market():
 @pytest.fixture
 def settings(market):
     return Settings(
-        {"civitai": SourceSettings(market.site_url)},
+        sources_of(market),
         trusted_origins=frozenset({origin_of(market.storage_url)}),
     )
 

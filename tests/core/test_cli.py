@@ -79,8 +79,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def environment(tmp_path: Path, market: Marketplace) -> dict[str, str]:
     return {
-        "SATCHEL_CIVITAI_URL": market.site_url,
-        "SATCHEL_TRUSTED_ORIGINS": market.storage_url,
+        **market.environment,
         "SATCHEL_CATALOG": str(tmp_path / "catalog.sqlite3"),
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from .api import Site
 from .catalogue import Catalogue
+from .civarchive import CivArchive
 from .faults import KINDS, Fault
 from .links import Clock, Links
 from .service import RecordedRequest, Service
@@ -40,6 +41,7 @@ class Marketplace(Service):
             own_url=lambda: self.site_url,
             storage_url=lambda: self.storage_url,
         )
+        self.archive = CivArchive(host)
         super().__init__(
             site.answer,
             Storage(self.catalogue, links).answer,
@@ -47,7 +49,22 @@ class Marketplace(Service):
             host=host,
             site_port=site_port,
             storage_port=storage_port,
+            more=(self.archive.listener,),
         )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that make Satchel ask this marketplace, and nobody else."""
+        off = dict.fromkeys(
+            (f"SATCHEL_{kind}_URL" for kind in ("HUGGINGFACE", "MODELSCOPE", "FAL", "REPLICATE")),
+            "off",
+        )
+        return {
+            "SATCHEL_CIVITAI_URL": self.site_url,
+            "SATCHEL_CIVARCHIVE_URL": self.archive.url,
+            "SATCHEL_TRUSTED_ORIGINS": self.storage_url,
+            **off,
+        }
 
     def fault(
         self,

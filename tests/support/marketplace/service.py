@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from types import TracebackType
@@ -45,8 +45,9 @@ class Service:
         host: str = "127.0.0.1",
         site_port: int = 0,
         storage_port: int = 0,
+        more: Sequence[Listener] = (),
     ) -> None:
-        """A port of 0 takes any free one."""
+        """A port of 0 takes any free one; `more` listeners live and die with these."""
         self.clock = clock or Clock()
         self._faults = Faults()
         self._lock = threading.Lock()
@@ -55,6 +56,7 @@ class Service:
         self._listeners = (
             Listener("site", (host, site_port), self._answer),
             Listener("storage", (host, storage_port), self._answer),
+            *more,
         )
 
     def __enter__(self) -> Self:
