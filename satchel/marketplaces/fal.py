@@ -134,7 +134,8 @@ class Fal(WithoutLookups, WithoutSearch):
             error = AccessDeniedError if self._has_token else LoginRequiredError
             return error(
                 f"fal does not show this request{' to this key' if self._has_token else ''}.{said}",
-                hint="Set FAL_KEY to a key of the account that trained it.",
+                hint="Set a key of the account that trained it: satchel auth set fal, or FAL_KEY in"
+                " the server's environment.",
                 **facts,
             )
         if status in (202, 400):

@@ -19,10 +19,13 @@ from ..errors import (
 from .huggingface_records import MARKETPLACE, SITE
 
 DISABLED = "Access to this resource is disabled."
-TOKEN_HINT = f"Create a token that may read at {SITE}/settings/tokens and set it as HF_TOKEN."
+TOKEN_HINT = (
+    f"Create a token that may read at {SITE}/settings/tokens and set it:"
+    " satchel auth set huggingface, or HF_TOKEN in the server's environment."
+)
 TOKEN_REFUSED = (
-    "Hugging Face does not accept the token in HF_TOKEN, so it was asked without one."
-    " Create a new token, or unset it."
+    "Hugging Face does not accept the token that is set, so it was asked without one."
+    " Create a new token and set it (satchel auth set huggingface), or clear it."
 )
 
 

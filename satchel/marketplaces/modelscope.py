@@ -54,6 +54,11 @@ LISTING_LIMIT = 3000
 MAX_FOLDERS = 200
 """How many folders of one repository are listed before the user is asked to name one."""
 
+TOKEN_HINT = (
+    "Set an access token of ModelScope: satchel auth set modelscope, or MODELSCOPE_API_TOKEN in the"
+    " server's environment."
+)
+
 _MISSING = frozenset({404, 10010101, 10010205001})
 _LORA = re.compile(r"(?:\b|_)loras?(?:\b|_)", re.IGNORECASE)
 
@@ -207,7 +212,7 @@ class ModelScope(WithoutLookups, WithoutSearch):
                 )
             return LoginRequiredError(
                 f"{repository} asks for a login on ModelScope.",
-                hint="Set MODELSCOPE_API_TOKEN to an access token of ModelScope.",
+                hint=TOKEN_HINT,
                 **facts,
             )
         if status == 404 or code in _MISSING:
@@ -223,8 +228,7 @@ class ModelScope(WithoutLookups, WithoutSearch):
 def _missing(sentence: str) -> NotFoundError:
     return NotFoundError(
         sentence,
-        hint="Check the name; its default branch is called master. If it is private, set"
-        " MODELSCOPE_API_TOKEN.",
+        hint=f"Check the name; its default branch is called master. If it is private: {TOKEN_HINT}",
         marketplace=MARKETPLACE,
     )
 

@@ -49,7 +49,10 @@ from .url_policy import UrlPolicy
 
 MARKETPLACE = "replicate"
 SITE = "https://replicate.com"
-_SITE_HOSTS = frozenset({"replicate.com", "www.replicate.com"})
+TOKEN_HINT = (
+    "Set a token of the account that trained it: satchel auth set replicate, or"
+    " REPLICATE_API_TOKEN in the server's environment."
+)
 _UNFINISHED = frozenset({"starting", "processing", "queued"})
 
 
@@ -161,22 +164,22 @@ class Replicate(WithoutLookups, WithoutSearch):
         said = text(body.get("detail"))
         said = f" It says: {said[:300]}" if said else ""
         if status == 401:
-            sentence = "Replicate does not accept the token in REPLICATE_API_TOKEN."
+            sentence = "Replicate does not accept the token that is set."
             return LoginRequiredError(
                 sentence if self._has_token else "Replicate asks for a login.",
-                hint="Set REPLICATE_API_TOKEN to a token of the account that trained it.",
+                hint=TOKEN_HINT,
                 **facts,
             )
         if status == 403:
             return AccessDeniedError(
                 f"Replicate does not show this training to this account.{said}",
-                hint="Set REPLICATE_API_TOKEN to a token of the account that trained it.",
+                hint=TOKEN_HINT,
                 **facts,
             )
         if status == 404:
             return NotFoundError(
                 "Replicate has no such training, or it belongs to another account.",
-                hint="Check its id, and that REPLICATE_API_TOKEN is of the account that trained.",
+                hint=f"Check its id. {TOKEN_HINT}",
                 **facts,
             )
         return BadResponseError(

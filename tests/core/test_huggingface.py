@@ -321,7 +321,7 @@ REFUSALS = [
     # what the repository is, token, error, what its sentence and hint say
     ({"gated": "auto"}, None, LoginRequiredError, f"Accept its terms at {PAGE} while logged in"),
     ({"gated": "manual"}, GOOD, AccessDeniedError, f"or accept its terms, at {PAGE} ."),
-    ({"private": True}, None, NotFoundError, "set it as HF_TOKEN"),
+    ({"private": True}, None, NotFoundError, "satchel auth set huggingface, or HF_TOKEN"),
     ({"private": True}, GOOD, NotFoundError, "Check the name"),
     ({"disabled": True}, None, GoneError, "has disabled access"),
     ({"commits": {}, "branches": {}}, None, NotFoundError, "no such revision"),
