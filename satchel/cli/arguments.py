@@ -53,6 +53,8 @@ def _add_file_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     scan.add_argument("--hash", action="store_true", help="hash the files that are not known yet")
     identify = _command(commands, "identify", "tell what a model file is, from its own bytes")
     identify.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    trained = _command(commands, "trained", "find the newest weights of local trainings")
+    trained.add_argument("folder", type=Path, metavar="FOLDER")
     get = _command(commands, "get", "fetch one model by SHA256, Civitai URL or AIR")
     get.add_argument("reference", metavar="REF")
     get.add_argument("--to", metavar="KIND", choices=KINDS, help="folder, when REF does not tell")

@@ -22,6 +22,9 @@ from ..settings import Settings
 from ..workspace import Workspace
 from .commands import COMMANDS, Result
 from .terminal import ProgressBar, plain
+from .trained import trained
+
+_COMMANDS = {**COMMANDS, "trained": trained}
 
 BAD_INPUT = (InvalidInputError, FileFormatError, WorkflowError, ModelNotFoundError)
 """Errors of what was handed in; all others mean that something is missing or differs."""
@@ -34,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
             stream.reconfigure(errors="backslashreplace")  # names know no code page
     bar = ProgressBar(sys.stderr)
     try:
-        result = COMMANDS[arguments.command](arguments, _workspace(arguments, bar))
+        result = _COMMANDS[arguments.command](arguments, _workspace(arguments, bar))
     except SatchelError as error:
         bar.clear()
         _print_error(error, as_json=arguments.json)
@@ -55,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _workspace(arguments: argparse.Namespace, bar: ProgressBar) -> Workspace:
     location = arguments.models or _default_models()
     if location is None:
-        if arguments.command not in ("identify",):
+        if arguments.command not in ("identify", "trained"):
             raise InvalidInputError(
                 "It is not clear where the models live.",
                 hint="Say it with --models DIR or SATCHEL_MODELS: a models folder, a ComfyUI folder"
