@@ -175,7 +175,9 @@ class Civitai:
 
     def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
         try:
-            known = self._api.by_sha256(sha256 for _, sha256 in wanted if sha256)
+            known = self._api.by_sha256(
+                sha256 for source, sha256 in wanted if sha256 and source.version_id is not None
+            )
         except (MarketplaceError, ForbiddenUrlError) as error:
             return [_unknown(error)] * len(wanted)
         answers = [self._as_listed(source, known.get(sha256, ())) for source, sha256 in wanted]
@@ -194,12 +196,13 @@ class Civitai:
         """What the batch alone tells; None when there is more to ask."""
         if source.version_id is None:
             return Availability("unknown", "The lock does not say which version it is.")
+        seen = self._api.seen.get(source.version_id)
+        if seen is not None and version_of(seen, {}).status == "archived":
+            return Availability("gone", str(archived()))
         body = next((one for one in versions if one["id"] == source.version_id), None)
         if body is None:
             return None
         version = version_of(body, {})
-        if version.status == "archived":
-            return Availability("gone", str(archived()))
         if version.status == "generation_only":
             return Availability("gone", str(disabled()))
         if version.status == "early_access":

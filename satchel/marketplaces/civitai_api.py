@@ -30,6 +30,8 @@ class CivitaiApi:
         self._base = base
         self._transport = transport
         self._has_token = has_token
+        self.seen: dict[int, Mapping[str, Any]] = {}
+        """Every version that a batch answered. Archived ones match, but show no file with it."""
         self._known: dict[str, tuple[Mapping[str, Any], ...]] = {}
 
     def by_sha256(self, sha256s: Iterable[str]) -> dict[str, tuple[Mapping[str, Any], ...]]:
@@ -40,6 +42,7 @@ class CivitaiApi:
         found: dict[str, list[Mapping[str, Any]]] = {sha256: [] for sha256 in unknown}
         for batch in _batches(asked, BATCH):
             for version in self._batch(batch):
+                self.seen[version["id"]] = version
                 for file in items(version.get("files")):
                     versions = found.get(dict(published_digests(file)).get("SHA256", ""))
                     if versions is not None and version not in versions:

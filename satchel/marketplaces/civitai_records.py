@@ -195,7 +195,7 @@ def _warnings(file: Mapping[str, Any]) -> Iterable[str]:
     for key, what in (("virusScanResult", "virus scan"), ("pickleScanResult", "pickle scan")):
         result = text(file.get(key))
         if result == "Danger":
-            said = text(file.get(key.replace("Result", "Message")))
+            said = " ".join(text(file.get(key.replace("Result", "Message"))).split())[:300]
             yield f"Civitai's {what} found a danger in it" + (f": {said}" if said else ".")
         elif result == "Error":
             yield f"Civitai's {what} of it failed."

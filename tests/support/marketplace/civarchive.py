@@ -32,14 +32,14 @@ class CivArchive:
     def url(self) -> str:
         return self.listener.url
 
-    def mirror(self, sha256: str, url: str, **fields: Any) -> None:
+    def mirror(self, sha256: str, url: str | None, **fields: Any) -> None:
         """Lists one more mirror of a digest; `fields` as in its `files[]`."""
         listed = self._answers.setdefault(
             f"/api/v1/sha256/{sha256.lower()}", {"files": [], "models": []}
         )
         listed["files"].append(
             {
-                "source": "huggingface", "url": url, "filename": url.rpartition("/")[2],
+                "source": "huggingface", "url": url, "filename": (url or "").rpartition("/")[2],
                 "model_id": None, "model_version_id": None, "is_gated": False, "is_paid": False,
                 "deleted_at": None, **fields,
             }
