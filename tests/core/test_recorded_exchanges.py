@@ -22,7 +22,7 @@ from satchel.marketplaces.replicate import Replicate
 from satchel.references.values import HubReference, TrainingReference
 from satchel.settings import Settings, SourceSettings, origin_of
 
-RECORDINGS = Path(__file__).resolve().parents[1] / "data" / "exchanges"
+RECORDINGS = Path(__file__).resolve().parents[1] / "data" / "marketplace"
 INK = "brushfox/ink-wash-flux-lora"
 COMMIT = "361e934dafe65b50f34fd8d75e3340fef7977a15"
 SHA256 = "800a1fe8e0a90f4587e8a1486295fca936566cee0da797df241a0683f5bcbfda"
