@@ -6,13 +6,15 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
-from ..folders import KINDS
+from . import marketplace_arguments
+from .parsers import add_command
 
 _EPILOG = """\
 exit status: 0 fine, 1 something is missing or differs, 2 bad usage or input
 
-environment: CIVITAI_API_TOKEN (for files that need a login), SATCHEL_MODELS (default of --models),
-SATCHEL_CATALOG (where digests are remembered), SATCHEL_CIVITAI_URL, SATCHEL_TRUSTED_ORIGINS,
+environment: CIVITAI_API_TOKEN, HF_TOKEN and others (for files that need a login; or satchel auth),
+SATCHEL_MODELS (default of --models), SATCHEL_CATALOG (where digests are remembered),
+SATCHEL_CREDENTIALS (where tokens are), SATCHEL_CIVITAI_URL, SATCHEL_TRUSTED_ORIGINS,
 SATCHEL_ALLOW_PICKLE
 """
 
@@ -29,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_graph_commands(commands)
     _add_file_commands(commands)
+    marketplace_arguments.add_arguments(commands)
     return root
 
 
@@ -48,37 +51,22 @@ def _add_graph_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
 
 
 def _add_file_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    scan = _command(commands, "scan", "list the model files of this machine")
+    scan = add_command(commands, "scan", "list the model files of this machine")
     scan.add_argument("kinds", nargs="*", metavar="KIND", help="such as loras; default: all")
     scan.add_argument("--hash", action="store_true", help="hash the files that are not known yet")
-    identify = _command(commands, "identify", "tell what a model file is, from its own bytes")
+    identify = add_command(commands, "identify", "tell what a model file is, from its own bytes")
     identify.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    trained = _command(commands, "trained", "find the newest weights of local trainings")
+    trained = add_command(commands, "trained", "find the newest weights of local trainings")
     trained.add_argument("folder", type=Path, metavar="FOLDER")
-    get = _command(commands, "get", "fetch one model by SHA256, Civitai URL or AIR")
-    get.add_argument("reference", metavar="REF")
-    get.add_argument("--to", metavar="KIND", choices=KINDS, help="folder, when REF does not tell")
 
 
 def _graphs(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, about: str
 ) -> argparse.ArgumentParser:
-    command = _command(commands, name, about)
+    command = add_command(commands, name, about)
     command.add_argument(
         "graphs", nargs="+", type=Path, metavar="GRAPH",
         help="workflow: UI or API JSON, PNG, or a lock",
     )  # fmt: skip
     command.add_argument("--lock", type=Path, metavar="FILE", help="lock for a graph without one")
-    return command
-
-
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, about: str
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
-    command.add_argument("--json", action="store_true", help="print JSON instead of text")
-    command.add_argument(
-        "--models", type=Path, metavar="DIR",
-        help="models folder, ComfyUI folder or extra_model_paths.yaml",
-    )  # fmt: skip
     return command

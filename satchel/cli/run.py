@@ -20,11 +20,9 @@ from ..errors import (
 from ..folders import open_folders
 from ..settings import Settings
 from ..workspace import Workspace
-from .commands import COMMANDS, Result
+from .commands import COMMANDS
+from .result import Result
 from .terminal import ProgressBar, plain
-from .trained import trained
-
-_COMMANDS = {**COMMANDS, "trained": trained}
 
 BAD_INPUT = (InvalidInputError, FileFormatError, WorkflowError, ModelNotFoundError)
 """Errors of what was handed in; all others mean that something is missing or differs."""
@@ -37,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
             stream.reconfigure(errors="backslashreplace")  # names know no code page
     bar = ProgressBar(sys.stderr)
     try:
-        result = _COMMANDS[arguments.command](arguments, _workspace(arguments, bar))
+        result = COMMANDS[arguments.command](arguments, _workspace(arguments, bar))
     except SatchelError as error:
         bar.clear()
         _print_error(error, as_json=arguments.json)
@@ -58,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _workspace(arguments: argparse.Namespace, bar: ProgressBar) -> Workspace:
     location = arguments.models or _default_models()
     if location is None:
-        if arguments.command not in ("identify", "trained"):
+        if arguments.command not in ("identify", "trained", "auth", "resolve", "search"):
             raise InvalidInputError(
                 "It is not clear where the models live.",
                 hint="Say it with --models DIR or SATCHEL_MODELS: a models folder, a ComfyUI folder"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..trainers import Checkpoint, TrainingRun, find_runs
 from ..workspace import Workspace
-from .commands import Result
+from .result import Command, Result
 from .terminal import plain, size_text
 
 
@@ -70,3 +71,6 @@ def _age(checkpoint: Checkpoint) -> str:
     counted = {"step": checkpoint.step, "epoch": checkpoint.epoch}
     said = [f"{word} {number}" for word, number in counted.items() if number is not None]
     return ", ".join(said) or "final"
+
+
+COMMANDS: Mapping[str, Command] = {"trained": trained}

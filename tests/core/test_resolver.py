@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.marketplace import Marketplace
 from support.models import write_safetensors
-from support.workspaces import make_workspace
+from support.workspaces import make_workspace, sources_of
 
 from satchel.errors import (
     GoneError,
@@ -24,6 +24,7 @@ from satchel.references import (
     FileNameReference,
     parse_reference,
 )
+from satchel.settings import SourceSettings
 from satchel.workflow.documents import WorkflowDocument
 from satchel.workflow.lock import Lock, LockedModel
 from satchel.workflow.plan import plan_document
@@ -69,7 +70,10 @@ def market():
 
 @pytest.fixture
 def space(market, tmp_path):
-    return make_workspace(tmp_path, market).watched(lambda event: None, Patient())
+    # `Elsewhere` goes by Hugging Face's name, which is therefore not switched off.
+    sources = {**sources_of(market), "huggingface": SourceSettings(market.site_url)}
+    space = make_workspace(tmp_path, market, sources=sources)
+    return space.watched(lambda event: None, Patient())
 
 
 @pytest.fixture
@@ -373,11 +377,9 @@ def test_a_download_goes_on_to_the_next_source(
 def test_a_source_that_the_operator_switched_off_is_not_asked(market, tmp_path):
     from satchel.settings import Settings
 
-    settings = Settings.from_environment(
-        {"SATCHEL_CIVITAI_URL": market.site_url, "SATCHEL_CIVARCHIVE_URL": "off"}
-    )
+    settings = Settings.from_environment({**market.environment, "SATCHEL_CIVARCHIVE_URL": "off"})
     space = make_workspace(tmp_path, sources=settings.sources)
 
     assert space.resolver().look_up(["2" * 64]).sources == {"2" * 64: ()}
     assert market.archive.requests == []
-    assert [one.kind for one in space.resolver().marketplaces] == ["civitai"]
+    assert [one.kind for one in space.resolver().marketplaces] == ["civitai", "https"]

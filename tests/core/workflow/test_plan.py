@@ -432,8 +432,7 @@ def test_what_other_tools_embedded_is_used(recipient: Workspace, published: Publ
 @pytest.mark.parametrize(
     ("url", "fields", "state"),
     [
-        ("https://files.example/ink.safetensors", {}, "refused"),
-        ("https://huggingface.co/o/r/resolve/main/ink.safetensors", {}, "missing"),
+        ("https://huggingface.co/o/r/resolve/main/ink.safetensors", {}, "refused"),
         ("https://civitai.com/api/download/models/1", {"hash": "abc", "hash_type": "SHA256"},
          "missing"),
         ("https://civitai.com/api/download/models/1", {"hash": SHA, "hash_type": "BLAKE3"},

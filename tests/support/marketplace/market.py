@@ -63,6 +63,7 @@ class Marketplace(Service):
             "SATCHEL_CIVITAI_URL": self.site_url,
             "SATCHEL_CIVARCHIVE_URL": self.archive.url,
             "SATCHEL_TRUSTED_ORIGINS": self.storage_url,
+            "SATCHEL_CREDENTIALS": "off",
             **off,
         }
 
