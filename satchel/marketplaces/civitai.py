@@ -133,10 +133,23 @@ class Civitai:
             marketplace=self.kind,
         )
 
-    def models(self, model_ids: Iterable[int]) -> dict[int, tuple[PublishedVersion, ...]]:
-        """The versions of many models, newest first, a hundred models to a request."""
-        bodies = self._api.models_with("ids", model_ids)
-        return {number: versions_of_model(body) for body in bodies if (number := count(body["id"]))}
+    # --- many at once ------------------------------------------------------------------------
+
+    def find_versions(self, sha256s: Sequence[str]) -> Mapping[str, PublishedVersion]:
+        """The earliest version that has each digest; misses are left out."""
+        found = self._api.by_sha256(sha256s).items()
+        return {sha256: version_of(versions[0], {}) for sha256, versions in found if versions}
+
+    def versions_of_models(
+        self, model_ids: Sequence[str]
+    ) -> Mapping[str, tuple[PublishedVersion, ...]]:
+        """The versions of many models, newest first, a hundred models to a request.
+
+        Models that are not there, or not any more, are left out.
+        """
+        wanted = [int(model_id) for model_id in model_ids if model_id.isdecimal()]
+        bodies = self._api.models_with("ids", wanted)
+        return {str(body.get("id")): versions_of_model(body) for body in bodies}
 
     # --- by name -----------------------------------------------------------------------------
 

@@ -103,8 +103,14 @@ class CivitaiApi:
         fixed = [("nsfw", "true"), ("archived", "true"), ("limit", str(BATCH))]
         found = []
         for batch in _batches(sorted(set(ids)), BATCH):
-            wanted = (name, ",".join(str(number) for number in batch))
-            found += self.models([wanted, *fixed])[0]
+            query = [(name, ",".join(str(number) for number in batch)), *fixed]
+            models, cursor = self.models(query)
+            found += models
+            for _ in range(BATCH):  # pages may be short, or empty, before the last
+                if not cursor:
+                    break
+                models, cursor = self.models([*query, ("cursor", cursor)])
+                found += models
         return found
 
     def mini(self, version_id: int, file_id: int | None) -> Mapping[str, Any]:

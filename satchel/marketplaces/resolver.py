@@ -80,25 +80,19 @@ class Resolver:
 
     # --- by digest ---------------------------------------------------------------------------
 
-    def look_up(self, sha256s: Sequence[str]) -> Lookup:
-        """Everywhere each digest can be fetched, with as few requests as the sites allow."""
+    def look_up(self, sha256s: Sequence[str], *, mirrors: bool = True) -> Lookup:
+        """Everywhere each digest can be fetched, with as few requests as the sites allow.
+
+        Args:
+            mirrors: also ask the fallbacks about what nobody else has. Not for what is written
+                down: mirrors are other people's, and come and go.
+        """
         found = self._ask_all(self.marketplaces, list(dict.fromkeys(sha256s)))
         missing = [sha256 for sha256, sources in found.sources.items() if not sources]
-        if not missing:
+        if not missing or not mirrors:
             return found
         more = self._ask_all(self._fallbacks, missing)
         return Lookup({**found.sources, **more.sources}, found.failures + more.failures)
-
-    def find_sources(self, sha256s: Sequence[str]) -> dict[str, tuple[Source, ...]]:
-        """Everywhere each digest can be fetched; unknown digests get an empty tuple.
-
-        Raises:
-            MarketplaceError: one is not found, and a marketplace did not answer properly.
-        """
-        found = self.look_up(sha256s)
-        if found.failures and not all(found.sources.values()):
-            raise found.failures[0]
-        return dict(found.sources)
 
     def mirrors(self, sha256s: Sequence[str]) -> Mapping[str, tuple[Source, ...]]:
         """What the fallbacks list for digests that their own sources do not serve any more."""

@@ -201,7 +201,7 @@ def test_answers_are_asked_once_and_kept_in_the_catalog(settings, market, publis
 
     for _ in range(2):  # another process, the same catalog
         resolver = Resolver(settings, Catalog(tmp_path / "catalog.sqlite3"))
-        found = resolver.find_sources(wanted)
+        found = resolver.look_up(wanted).sources
 
     assert (len(found[wanted[0]]), found[wanted[1]]) == (1, ())
     assert len(market.requests) == 1

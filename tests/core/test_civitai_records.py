@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.marketplace import Marketplace
+from support.marketplace.messages import json_reply
 from support.models import write_safetensors
 from support.workspaces import sources_of
 
@@ -329,8 +330,6 @@ def test_pages_follow_each_other_and_empty_ones_are_skipped(civitai, market, tmp
 
 def test_a_search_of_empty_pages_hands_on_after_some(civitai, market):
     reply = {"items": [], "metadata": {"nextCursor": "88|900412"}}
-    from support.marketplace.messages import json_reply
-
     market.fault("recorded", times=None, reply=json_reply(200, reply))
 
     page = civitai.search(SearchQuery("ink"))
@@ -340,12 +339,32 @@ def test_a_search_of_empty_pages_hands_on_after_some(civitai, market):
 
 
 def test_models_are_listed_by_ids_a_hundred_to_a_request(civitai, market):
-    found = civitai.models([910001, 910003, 910008, *range(1, 150)])
+    found = civitai.versions_of_models(["910001", "910003", "910008", "x", *map(str, range(150))])
 
-    assert set(found) == {910001, 910003, 910008}
-    assert len(found[910001]) == 2
-    assert found[910003][0].status == "archived"
+    assert set(found) == {"910001", "910003", "910008"}
+    assert len(found["910001"]) == 2
+    assert found["910003"][0].status == "archived"
     assert len(market.requests) == 2
+
+
+def test_short_pages_of_a_list_by_ids_are_followed(civitai, market):
+    page = {"items": [], "metadata": {"nextCursor": "9|0"}}
+    market.fault("recorded", times=2, reply=json_reply(200, page))
+
+    assert set(civitai.versions_of_models(["910001"])) == {"910001"}
+    assert [request.query.get("cursor") for request in market.requests] == [
+        None, ("9|0",), ("9|0",),
+    ]  # fmt: skip
+
+
+def test_versions_of_many_digests_come_from_one_request(civitai, market):
+    (file,) = versions_of_model(recorded("model_lora_simple"))[0].files
+    digest = file.identity.sha256
+
+    found = civitai.find_versions([digest, "2" * 64])
+
+    assert {key: one.version_id for key, one in found.items()} == {digest: "1020101"}
+    assert len(market.requests) == 1
 
 
 def test_the_words_of_the_site_are_asked_from_it(civitai):

@@ -177,6 +177,13 @@ def test_only_what_nobody_has_is_asked_from_the_archive(market, space, publish):
     assert asked == [lost, unknown]
 
 
+def test_what_is_written_down_does_not_come_from_the_archive(market, space):
+    market.archive.mirror("2" * 64, MIRROR.format("lost.safetensors"))
+
+    assert space.resolver().look_up(["2" * 64], mirrors=False).sources == {"2" * 64: ()}
+    assert market.archive.requests == []
+
+
 def test_one_that_does_not_answer_does_not_hide_what_another_has(market, space):
     lost = "2" * 64
     market.archive.mirror(lost, MIRROR.format("lost.safetensors"))
@@ -186,9 +193,6 @@ def test_one_that_does_not_answer_does_not_hide_what_another_has(market, space):
 
     assert [source.kind for source in found.sources[lost]] == ["huggingface"]
     assert [type(failure) for failure in found.failures] == [UnavailableError]
-    with pytest.raises(UnavailableError):
-        space.resolver().find_sources([lost, "3" * 64])
-    assert space.resolver().find_sources([lost])[lost]
 
 
 def test_silence_is_not_remembered_as_a_miss(market, space, publish):
