@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidInputError, MarketplaceError, ModelNotFoundError
+from ..errors import DownloadError, InvalidInputError, MarketplaceError, ModelNotFoundError
 from ..file_names import check_format, destination
 from ..folders import LEGACY_KINDS, LocalModel
+from ..hashes import FileDigests
 from ..identity import ModelIdentity
 from ..marketplaces.records import PublishedFile, PublishedVersion, SearchPage, SearchQuery
 from ..marketplaces.resolver import Resolver
@@ -26,13 +28,32 @@ def get(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     target = destination(workspace.folders, model.kind, model.name)
     here = _already_here(model, workspace)
     if here is None:
-        path, digests = workspace.downloader().fetch(model, target)
+        path, digests = _fetch(model, target, workspace)
         status = path.stat()
         here = LocalModel(model.kind, path.name, path, status.st_size, status.st_mtime_ns)
         workspace.catalog.remember(here, digests)
     value = {"name": here.name, "directory": here.kind, "path": str(here.path),
              "sha256": model.sha256, "size": here.size}  # fmt: skip
     return Result(value, f"{here.path}  ({size_text(here.size)}, SHA256 {model.sha256})")
+
+
+def _fetch(model: ModelIdentity, target: Path, workspace: Workspace) -> tuple[Path, FileDigests]:
+    """Fetches a model from where it is published, or else from a mirror of what is there."""
+    try:
+        return workspace.downloader().fetch(model, target)
+    except MarketplaceError as error:
+        sha256 = model.sha256 or ""
+        mirrors = workspace.resolver().mirrors([sha256])[sha256]
+        new = tuple(source for source in mirrors if source not in model.sources)
+        if not new:
+            raise
+        try:
+            return workspace.downloader().fetch(replace(model, sources=new), target)
+        except (MarketplaceError, DownloadError) as second:
+            error.details["tried"] = [
+                *error.details.get("tried", ()), *second.details.get("tried", ()),
+            ]  # fmt: skip
+            raise error from second
 
 
 def resolve(arguments: argparse.Namespace, workspace: Workspace) -> Result:
