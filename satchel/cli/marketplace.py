@@ -96,11 +96,11 @@ def search(arguments: argparse.Namespace, workspace: Workspace) -> Result:
         cursor=arguments.cursor,
     )
     resolver = workspace.resolver()
-    markets = [m for m in resolver.marketplaces if arguments.source in (None, m.kind)]
+    markets = [m for m in resolver.searchable if arguments.source in (None, m.kind)]
     if not markets:
         raise InvalidInputError(
             f"{arguments.source!r} cannot be searched.",
-            hint="Sources: " + ", ".join(market.kind for market in resolver.marketplaces) + ".",
+            hint="Sources: " + ", ".join(market.kind for market in resolver.searchable) + ".",
         )
     if arguments.cursor and len(markets) > 1:
         raise InvalidInputError(

@@ -36,6 +36,7 @@ from .direct import DirectFiles
 from .fal import Fal
 from .huggingface import HuggingFace
 from .modelscope import ModelScope
+from .partial import WithoutLookups, WithoutSearch
 from .records import PublishedFile, PublishedVersion
 from .replicate import Replicate
 
@@ -75,6 +76,10 @@ class Resolver:
     ) -> None:
         self._catalog = catalog
         self.marketplaces = _wanted(MARKETPLACES, settings, cancellation)
+        self.searchable = tuple(
+            market for market in self.marketplaces if not isinstance(market, WithoutSearch)
+        )
+        """Those that have a search."""
         self._fallbacks = _wanted(FALLBACKS, settings, cancellation)
         self._by_kind = {market.kind: market for market in (*self.marketplaces, *self._fallbacks)}
 
@@ -102,6 +107,8 @@ class Resolver:
         found: dict[str, tuple[Source, ...]] = dict.fromkeys(wanted, ())
         failures = []
         for market in markets:
+            if isinstance(market, WithoutLookups):
+                continue
             answers = self._catalog.sources(market.kind, wanted)
             unknown = [sha256 for sha256 in wanted if sha256 not in answers]
             if unknown:

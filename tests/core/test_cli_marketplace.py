@@ -108,7 +108,7 @@ def test_a_local_file_is_told_by_its_bytes(run, lora, models, tmp_path):
         ("nothing.safetensors", 2, "No model file here is called nothing.safetensors"),
         ("civitai:7@8", 1, "Civitai does not have it"),
         ("1" * 64, 1, "No marketplace knows a file with the SHA256"),
-        ("https://example.com/a.safetensors", 1, "nothing that a marketplace here could look up"),
+        ("https://example.com/a.safetensors", 1, "a host outside the allowlist: example.com"),
     ],
 )
 def test_what_cannot_be_resolved_is_told(run, reference, status, message):
