@@ -60,23 +60,8 @@ def _refusal(
     page = f"{SITE}/{repository}"
     if code == "GatedRepo":
         return _gated(repository, page, facts, has_token)
-    if code == "RevisionNotFound":
-        return NotFoundError(
-            f"{repository} has no such revision on Hugging Face.",
-            hint=f"Its branches and tags are listed at {page}/tree/main .",
-            **facts,
-        )
-    if code == "EntryNotFound":
-        return NotFoundError(
-            f"{repository} has no such file on Hugging Face (any more).",
-            hint=f"Its files are listed at {page}/tree/main .",
-            **facts,
-        )
-    if code == "RepoNotFound" or status in (401, 404):
-        hint = "Check the name." if has_token else f"Check the name. If it is private: {TOKEN_HINT}"
-        return NotFoundError(
-            f"Hugging Face has no repository {repository}, or it is private.", hint=hint, **facts
-        )
+    if status in (401, 404) or code.endswith("NotFound"):
+        return _missing(repository, page, facts, has_token)
     if status == 403 and message == DISABLED:
         return GoneError(
             f"Hugging Face has disabled access to {repository}.",
@@ -95,6 +80,24 @@ def _refusal(
         f"Hugging Face refused a request about {repository} (HTTP {status})."
         + (f" It says: {message[:200]}" if message else ""),
         hint="This is a fault in Satchel or a change at Hugging Face; please report it.",
+        **facts,
+    )
+
+
+def _missing(
+    repository: str, page: str, facts: Mapping[str, object], has_token: bool
+) -> MarketplaceError:
+    what = {"RevisionNotFound": "no such revision", "EntryNotFound": "no such file (any more)"}
+    code = str(facts["code"])
+    if code in what:
+        return NotFoundError(
+            f"{repository} has {what[code]} on Hugging Face.",
+            hint=f"What it has is listed at {page}/tree/main .",
+            **facts,
+        )
+    return NotFoundError(
+        f"Hugging Face has no repository {repository}, or it is private.",
+        hint="Check the name." if has_token else f"Check the name. If it is private: {TOKEN_HINT}",
         **facts,
     )
 

@@ -20,6 +20,7 @@ from .records import Preview, PublishedFile, PublishedVersion
 
 MARKETPLACE = "huggingface"
 SITE = SOURCES[MARKETPLACE].url
+DEFAULT_BRANCH = "main"
 ADULT_TAG = "not-for-all-audiences"
 
 _TECHNICAL_TAGS = ("base_model:", "license:", "region:", "arxiv:", "dataset:", "doi:", "language:")
@@ -49,13 +50,7 @@ def version_of(
     """
     repository, commit = text(info.get("id")), text(info.get("sha"))
     card, tags = table(info.get("cardData")), texts(info.get("tags"))
-    facts = {
-        path: entry
-        for entry in entries
-        if (path := text(entry.get("path")) or text(entry.get("rfilename")))
-        and entry.get("type") != "directory"
-        and (path == named_path or PurePosixPath(path).suffix.lower() in MODEL_EXTENSIONS)
-    }
+    facts = _model_files(entries, named_path)
     primary = named_path if named_path in facts else primary_path(facts)
     is_lora = "lora" in tags
     files = [
@@ -83,6 +78,22 @@ def version_of(
     )
 
 
+def _model_files(
+    entries: Iterable[Mapping[str, Any]], named_path: str | None
+) -> dict[str, Mapping[str, Any]]:
+    """The entries of model files, and of the file that was asked for, by path."""
+    found = {
+        text(entry.get("path")) or text(entry.get("rfilename")): entry
+        for entry in entries
+        if entry.get("type") != "directory"
+    }
+    return {
+        path: entry
+        for path, entry in found.items()
+        if path == named_path or PurePosixPath(path).suffix.lower() in MODEL_EXTENSIONS
+    }
+
+
 def sha256_of(entry: Mapping[str, Any]) -> str | None:
     """A file's SHA256 as a tree or a model's body has it; None for what is not in LFS."""
     lfs = table(entry.get("lfs"))
@@ -105,7 +116,7 @@ def _file(
         warnings += (f"Hugging Face's own scan calls it {scan}.",)
     if sha256 is None and "oid" in entry:  # siblings without blobs have no digests at all
         warnings += (_NO_DIGEST,)
-    source = Source(MARKETPLACE, file_url(SITE, repository, commit, path))
+    source = Source(MARKETPLACE, file_url(SITE, repository, commit or DEFAULT_BRANCH, path))
     return PublishedFile(
         ModelIdentity(
             kind=kind_of(path, is_lora=is_lora),

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from support.marketplace.huggingface import HuggingFace as Hub
+from support.marketplace.modelscope import ModelScope as Scope
+from support.models import write_safetensors
 from support.workspaces import make_workspace
 
+from satchel.errors import HashMismatchError
+from satchel.file_names import destination
 from satchel.marketplaces import resolver as resolver_module
 from satchel.marketplaces.resolver import FALLBACKS, MARKETPLACES
 from satchel.references import parse_reference
-from satchel.settings import Settings
+from satchel.settings import Settings, SourceSettings, origin_of
 
 COMMIT = "361e934dafe65b50f34fd8d75e3340fef7977a15"
 REQUEST = "764cabcf-b745-4b3e-ae38-1200304cf45b"
@@ -70,3 +75,48 @@ def test_only_sources_that_can_are_asked_by_digest_or_searched(tmp_path, monkeyp
     assert [market.kind for market in resolver.searchable] == ["huggingface"]
     assert all(space.catalog.sources(market.kind, ["a" * 64]) == {}
                for market in resolver.marketplaces)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "text"),
+    [
+        (Hub, "huggingface", "hf://brushfox/ink-lora"),
+        (Scope, "modelscope", "https://www.modelscope.cn/models/brushfox/ink-lora"),
+    ],
+)
+def test_a_repository_becomes_a_verified_file(tmp_path, make, kind, text):
+    with make() as site:
+        served = write_safetensors(tmp_path / "served.safetensors")
+        published = site.publish("brushfox/ink-lora", "loras/ink.safetensors", served)
+        space = make_workspace(
+            tmp_path,
+            sources={kind: SourceSettings(site.site_url)},
+            trusted_origins=frozenset({origin_of(site.storage_url)}),
+        )
+        model = space.resolver().resolve(parse_reference(text))
+        target = destination(space.folders, model.kind, model.name)
+
+        path, digests = space.downloader().fetch(model, target)
+
+        assert (model.kind, model.name) == ("loras", "ink.safetensors")
+        assert digests.sha256 == published.sha256
+        assert path.read_bytes() == served.read_bytes()
+        assert [answer.access for answer in space.resolver().availability([model])] == ["open"]
+
+
+def test_other_bytes_than_the_hub_says_are_refused(tmp_path):
+    with Hub() as hub:
+        served = write_safetensors(tmp_path / "served.safetensors")
+        hub.publish("brushfox/ink-lora", "ink.safetensors", served, tags=("lora",))
+        hub.fault("wrong_bytes", times=None)
+        space = make_workspace(
+            tmp_path,
+            sources={"huggingface": SourceSettings(hub.site_url)},
+            trusted_origins=frozenset({origin_of(hub.storage_url)}),
+        )
+        model = space.resolver().resolve(parse_reference("hf://brushfox/ink-lora"))
+        target = destination(space.folders, model.kind, model.name)
+
+        with pytest.raises(HashMismatchError):
+            space.downloader().fetch(model, target)
+        assert not target.exists()
