@@ -12,7 +12,6 @@ import binascii
 import re
 from collections.abc import Mapping, Sequence
 from email.message import Message
-from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -35,7 +34,7 @@ from .hub_files import FORMAT_OF_EXTENSION, kind_of
 from .partial import (
     WithoutLookups,
     WithoutSearch,
-    availability_of,
+    availabilities,
     checked,
     trusted_at_first,
 )
@@ -92,7 +91,7 @@ class DirectFiles(WithoutLookups, WithoutSearch):
         return versions[0].files[0]
 
     def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
-        return [availability_of(partial(self._changed, *question)) for question in wanted]
+        return availabilities(self._changed, wanted)
 
     def open_download(self, source: Source, headers: Mapping[str, str]) -> requests.Response:
         return self._open(source.url, headers)

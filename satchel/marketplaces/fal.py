@@ -8,7 +8,6 @@ are asked with the key, files lie on public addresses that nobody can guess and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -38,7 +37,7 @@ from .hub_files import FORMAT_OF_EXTENSION, chosen_file
 from .partial import (
     WithoutLookups,
     WithoutSearch,
-    availability_of,
+    availabilities,
     checked,
     trusted_at_first,
 )
@@ -68,8 +67,11 @@ class Fal(WithoutLookups, WithoutSearch):
         own = settings.source(MARKETPLACE)
         self._base = own.url
         self._has_token = own.token is not None
+        policy = UrlPolicy.of_source(MARKETPLACE, settings)
+        # Files are fetched from addresses that a lock may name: never with the key.
+        self._files = Transport(policy, cancellation=cancellation)
         self._transport = Transport(
-            UrlPolicy.of_source(MARKETPLACE, settings),
+            policy,
             token=own.token,
             token_origin=origin_of(own.url),
             scheme="Key",
@@ -110,10 +112,10 @@ class Fal(WithoutLookups, WithoutSearch):
         return chosen_file(versions, self.label, f"The request {versions[0].version_id}".strip())
 
     def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
-        return [availability_of(partial(self._try, source)) for source, _ in wanted]
+        return availabilities(self._try, wanted)
 
     def open_download(self, source: Source, headers: Mapping[str, str]) -> requests.Response:
-        response = self._transport.open("GET", source.url, headers=headers)
+        response = self._files.open("GET", source.url, headers=headers)
         return checked(response, _raise_for_download)
 
     def check_token(self) -> TokenState:
@@ -164,7 +166,7 @@ class Fal(WithoutLookups, WithoutSearch):
     def _trigger_words(self, config_url: Any) -> tuple[str, ...]:
         """From the training's settings; a nicety, so that nothing about them is an error."""
         try:
-            with self._transport.open("GET", text(config_url)) as response:
+            with self._files.open("GET", text(config_url)) as response:
                 body = read_body(response, MAX_CONFIG_BYTES) if response.status_code == 200 else b""
             # JSON, or YAML, of which JSON is a part.
             config = table(yaml.safe_load(body)) if len(body) <= MAX_CONFIG_BYTES else {}
@@ -173,7 +175,7 @@ class Fal(WithoutLookups, WithoutSearch):
         words = (" ".join(text(config.get(key)).split()) for key in _TRIGGER_KEYS)
         return tuple(word for word in words if 0 < len(word) <= 80)[:1]
 
-    def _try(self, source: Source) -> str:
+    def _try(self, source: Source, sha256: str) -> str:
         self.open_download(source, {"Range": "bytes=0-0"}).close()
         return ""
 

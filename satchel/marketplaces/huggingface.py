@@ -26,11 +26,11 @@ from ..references.values import HubReference, Reference
 from ..settings import Settings, origin_of
 from .answers import Answer, public_url, raise_for_overload
 from .base import Availability, TokenState
-from .fields import items, table, text
+from .fields import items, table, text, texts
 from .hub_files import chosen_file, file_url, place_of
 from .huggingface_errors import TOKEN_REFUSED, refusal
 from .huggingface_records import ADULT_TAG, MARKETPLACE, version_of
-from .partial import WithoutLookups, availability_of, checked
+from .partial import WithoutLookups, availabilities, checked
 from .records import PublishedFile, PublishedVersion, SearchPage, SearchQuery
 from .transport import Transport
 from .url_policy import UrlPolicy
@@ -95,15 +95,12 @@ class HuggingFace(WithoutLookups):
             raise _unexpected("models")
         found = [info for info in items(answer.body) if text(info.get("id"))]
         if not query.nsfw:
-            found = [info for info in found if ADULT_TAG not in (info.get("tags") or ())]
+            found = [info for info in found if ADULT_TAG not in texts(info.get("tags"))]
         versions = tuple(version_of(info, items(info.get("siblings"))) for info in found)
         return SearchPage(versions, _next_cursor(answer.headers))
 
     def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
-        return [
-            availability_of(partial(self._changed, *question), denied="login")
-            for question in wanted
-        ]
+        return availabilities(self._changed, wanted, denied="login")
 
     def open_download(self, source: Source, headers: Mapping[str, str]) -> requests.Response:
         repository, revision, path = place_of(source.url)

@@ -41,7 +41,7 @@ from .hub_files import (
     place_of,
     primary_path,
 )
-from .partial import WithoutLookups, WithoutSearch, availability_of, checked
+from .partial import WithoutLookups, WithoutSearch, availabilities, checked
 from .records import PublishedFile, PublishedVersion
 from .transport import Transport
 from .url_policy import UrlPolicy
@@ -114,7 +114,7 @@ class ModelScope(WithoutLookups, WithoutSearch):
         return chosen_file(versions, self.label, what or reference.repository)
 
     def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
-        return [availability_of(partial(self._changed, *question)) for question in wanted]
+        return availabilities(self._changed, wanted)
 
     def open_download(self, source: Source, headers: Mapping[str, str]) -> requests.Response:
         repository, revision, path = place_of(source.url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
@@ -19,6 +20,9 @@ from ..identity import Source
 from ..references.values import DigestReference
 from .base import Access, Availability
 from .records import PublishedVersion, SearchPage, SearchQuery
+
+_AT_ONCE = 4
+"""Questions to one site at a time."""
 
 
 class WithoutLookups:
@@ -47,23 +51,35 @@ def trusted_at_first(label: str) -> str:
     return f"{label} publishes no SHA256: what arrives first is trusted, and its digest recorded."
 
 
-def availability_of(check: Callable[[], str], *, denied: Access = "unknown") -> Availability:
-    """What a check says of a source: a sentence why it is gone, nothing if it is open, or an error.
+def availabilities(
+    check: Callable[[Source, str], str],
+    wanted: Sequence[tuple[Source, str]],
+    *,
+    denied: Access = "unknown",
+) -> list[Availability]:
+    """What a check says of each source, several at once; the answers keep the order.
 
     Args:
+        check: given a source and a SHA256, says in a sentence why it is gone, nothing if it is
+            open, or raises.
         denied: what a refusal of this account means.
     """
-    try:
-        gone = check()
-    except (NotFoundError, GoneError) as error:
-        return Availability("gone", str(error))
-    except LoginRequiredError as error:
-        return Availability("login", f"{error} {error.hint}".strip())
-    except AccessDeniedError as error:
-        return Availability(denied, f"{error} {error.hint}".strip())
-    except (MarketplaceError, ForbiddenUrlError) as error:
-        return Availability("unknown", f"{error} {error.hint}".strip())
-    return Availability("gone", gone) if gone else Availability("open")
+
+    def ask(question: tuple[Source, str]) -> Availability:
+        try:
+            gone = check(*question)
+        except (NotFoundError, GoneError) as error:
+            return Availability("gone", str(error))
+        except LoginRequiredError as error:
+            return Availability("login", f"{error} {error.hint}".strip())
+        except AccessDeniedError as error:
+            return Availability(denied, f"{error} {error.hint}".strip())
+        except (MarketplaceError, ForbiddenUrlError) as error:
+            return Availability("unknown", f"{error} {error.hint}".strip())
+        return Availability("gone", gone) if gone else Availability("open")
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(ask, wanted))
 
 
 def checked(

@@ -8,7 +8,6 @@ whoever knows its address; `satchel.archives` takes the one safetensors file out
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
@@ -39,7 +38,7 @@ from .hub_files import chosen_file
 from .partial import (
     WithoutLookups,
     WithoutSearch,
-    availability_of,
+    availabilities,
     checked,
     trusted_at_first,
 )
@@ -66,8 +65,11 @@ class Replicate(WithoutLookups, WithoutSearch):
         own = settings.source(MARKETPLACE)
         self._base = own.url
         self._has_token = own.token is not None
+        policy = UrlPolicy.of_source(MARKETPLACE, settings)
+        # Files are fetched from addresses that a lock may name: never with the key.
+        self._files = Transport(policy, cancellation=cancellation)
         self._transport = Transport(
-            UrlPolicy.of_source(MARKETPLACE, settings),
+            policy,
             token=own.token,
             token_origin=origin_of(own.url),
             cancellation=cancellation,
@@ -95,10 +97,10 @@ class Replicate(WithoutLookups, WithoutSearch):
         return chosen_file(versions, self.label, "The training")
 
     def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
-        return [availability_of(partial(self._try, source)) for source, _ in wanted]
+        return availabilities(self._try, wanted)
 
     def open_download(self, source: Source, headers: Mapping[str, str]) -> requests.Response:
-        response = self._transport.open("GET", source.url, headers=headers)
+        response = self._files.open("GET", source.url, headers=headers)
         return checked(response, _raise_for_download)
 
     def check_token(self) -> TokenState:
@@ -148,7 +150,7 @@ class Replicate(WithoutLookups, WithoutSearch):
 
     def _weights_url(self, url: str) -> str:
         """Where a model's weights lie: its page redirects there."""
-        with self._transport.open("GET", url, headers={"Range": "bytes=0-0"}) as response:
+        with self._files.open("GET", url, headers={"Range": "bytes=0-0"}) as response:
             _raise_for_download(response)
             found = (response.url or "").partition("?")[0]
         if not is_archive_url(found):
@@ -188,7 +190,7 @@ class Replicate(WithoutLookups, WithoutSearch):
             **facts,
         )
 
-    def _try(self, source: Source) -> str:
+    def _try(self, source: Source, sha256: str) -> str:
         self.open_download(source, {"Range": "bytes=0-0"}).close()
         return ""
 

@@ -15,6 +15,7 @@ from satchel.errors import (
     NotFoundError,
     UnavailableError,
 )
+from satchel.identity import Source
 from satchel.marketplaces.fal import Fal
 from satchel.references.values import TrainingReference
 from satchel.settings import Settings, SourceSettings, origin_of
@@ -151,6 +152,13 @@ def test_the_key_goes_to_the_queue_and_never_to_the_files(queue, fal, weights, t
 
     asked = {request.origin: request.headers.get("Authorization") for request in queue.requests}
     assert asked == {"site": f"Key {KEY}", "storage": None}
+
+
+def test_an_address_that_a_lock_names_is_never_opened_with_the_key(queue, fal):
+    with pytest.raises(GoneError):
+        fal().open_download(Source("fal", f"{queue.site_url}/fal-ai/x/requests/1"), {})
+
+    assert [request.headers.get("Authorization") for request in queue.requests] == [None]
 
 
 @pytest.mark.parametrize(

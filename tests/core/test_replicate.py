@@ -15,6 +15,7 @@ from satchel.errors import (
     RateLimitedError,
     UnavailableError,
 )
+from satchel.identity import Source
 from satchel.marketplaces.replicate import Replicate
 from satchel.references.values import TrainingReference
 from satchel.settings import Settings, SourceSettings, origin_of
@@ -172,6 +173,13 @@ def test_the_token_goes_to_the_api_and_never_to_the_delivery(replicate, train, t
 
     asked = {request.origin: request.headers.get("Authorization") for request in trainer.requests}
     assert asked == {"site": f"Bearer {TOKEN}", "storage": None}
+
+
+def test_an_address_that_a_lock_names_is_never_opened_with_the_token(replicate, trainer):
+    with pytest.raises(GoneError):
+        replicate().open_download(Source("replicate", f"{trainer.site_url}/v1/account"), {})
+
+    assert [request.headers.get("Authorization") for request in trainer.requests] == [None]
 
 
 def test_weights_that_were_deleted_are_gone(replicate, train, trainer):
