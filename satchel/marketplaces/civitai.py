@@ -48,6 +48,7 @@ LOGIN_CHECKS = 8
 _CHECKS_AT_ONCE = 4
 EMPTY_PAGES = 5
 """How many empty pages in a row a search skips before it hands one on."""
+_PARTS = frozenset({"diffusion_models", "text_encoders"})
 SORTS = {"downloads": "Most Downloaded", "newest": "Newest", "rating": "Highest Rated"}
 
 
@@ -110,13 +111,14 @@ class Civitai:
         models = self._api.models_with("modelVersionIds", ids) if ids else []
         found = [version for model in models for version in versions_of_model(model)]
         wanted = [one for one in found if int(one.version_id) in ids]
-        for version_id in set(ids) - {int(one.version_id) for one in wanted}:
+        listed = {int(one.version_id) for one in wanted}
+        for version_id in (number for number in ids if number not in listed):
             try:  # lists leave out models of real people, which are there by id
                 wanted.append(version_of(self._api.version(version_id), {}))
             except NotFoundError:
                 continue
         if not ids:
-            bodies = [self._api.by_digest(digest) for digest in digests[:LOGIN_CHECKS]]
+            bodies = [self._api.by_digest(digest) for digest in digests]
             wanted = [version_of(body, {}) for body in bodies if body is not None]
         return tuple(sorted(wanted, key=lambda one: one.model_type != "Checkpoint"))
 
@@ -157,6 +159,8 @@ class Civitai:
 
     def search(self, query: SearchQuery) -> SearchPage:
         types = [name for name, kind in KIND_OF_TYPE.items() if kind in query.kinds]
+        if _PARTS & set(query.kinds) and "Checkpoint" not in types:
+            types.append("Checkpoint")  # whose files may be a diffusion model and its encoders
         if query.kinds and not types:
             return SearchPage(())
         fixed = [
@@ -298,7 +302,11 @@ def _files_with(
 
 def _newest(body: Mapping[str, Any], query: SearchQuery) -> tuple[PublishedVersion, ...]:
     """The newest version of a model that a search may show; none when it lost them all."""
-    versions = versions_of_model(body)
+    versions = [
+        version
+        for version in versions_of_model(body)
+        if not query.kinds or any(file.identity.kind in query.kinds for file in version.files)
+    ]
     fitting = [one for one in versions if one.base_model in query.base_models]
     return tuple((fitting or versions)[:1])
 
