@@ -86,17 +86,7 @@ def resolve(arguments: argparse.Namespace, workspace: Workspace) -> Result:
 
 def search(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     """Looks for models by name."""
-    query = SearchQuery(
-        text=" ".join(arguments.query),
-        kinds=tuple(LEGACY_KINDS.get(kind, kind) for kind in arguments.kind),
-        base_models=tuple(arguments.base),
-        tags=tuple(arguments.tag),
-        author=arguments.author,
-        nsfw=arguments.nsfw,
-        sort=arguments.sort,
-        limit=arguments.limit,
-        cursor=arguments.cursor,
-    )
+    query = _query(arguments)
     resolver = workspace.resolver()
     markets = [m for m in resolver.marketplaces if arguments.source in (None, m.kind)]
     if not markets:
@@ -128,6 +118,20 @@ def search(arguments: argparse.Namespace, workspace: Workspace) -> Result:
         0 if any(page.versions for page in pages.values()) else 1,
         tuple(complaints),
     )  # fmt: skip
+
+
+def _query(arguments: argparse.Namespace) -> SearchQuery:
+    return SearchQuery(
+        text=" ".join(arguments.query),
+        kinds=tuple(LEGACY_KINDS.get(kind, kind) for kind in arguments.kind),
+        base_models=tuple(arguments.base),
+        tags=tuple(arguments.tag),
+        author=arguments.author,
+        nsfw=arguments.nsfw,
+        sort=arguments.sort,
+        limit=arguments.limit,
+        cursor=arguments.cursor,
+    )
 
 
 def _unknown_base_models(wanted: Sequence[str], markets: Sequence[Marketplace]) -> list[str]:

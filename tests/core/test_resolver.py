@@ -16,7 +16,8 @@ from satchel.errors import (
 )
 from satchel.identity import ModelIdentity, Source
 from satchel.marketplaces import resolver as resolver_module
-from satchel.marketplaces.civitai import LOGIN_CHECKS, Civitai, download_url
+from satchel.marketplaces.civitai import Civitai, download_url
+from satchel.marketplaces.civitai_availability import LOGIN_CHECKS
 from satchel.progress import Cancellation
 from satchel.references import (
     CivitaiReference,
