@@ -96,6 +96,12 @@ class SafetensorsHeaderError(FileFormatError):
     code = "safetensors_header"
 
 
+class ArchiveError(FileFormatError):
+    """An archive that is broken, hostile or holds no single wanted file. `details`: `reason`."""
+
+    code = "archive"
+
+
 class UnreadableMediaError(FileFormatError):
     """An image that should hold a workflow is broken. `details`: `reason`."""
 

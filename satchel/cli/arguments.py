@@ -62,6 +62,8 @@ def _add_file_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     scan.add_argument("--hash", action="store_true", help="hash the files that are not known yet")
     identify = add_command(commands, "identify", "tell what a model file is, from its own bytes")
     identify.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    trained = add_command(commands, "trained", "find the newest weights of local trainings")
+    trained.add_argument("folder", type=Path, metavar="FOLDER")
 
 
 def _graphs(

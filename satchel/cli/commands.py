@@ -16,7 +16,7 @@ from ..workflow.install import install
 from ..workflow.plan import Plan, host_name, plan_document
 from ..workflow.verify import VerifiedModel, verify_document
 from ..workspace import Workspace
-from . import auth, marketplace, outputs, texts
+from . import auth, marketplace, outputs, texts, trained
 from .result import Command, Result
 from .terminal import size_text, table
 
@@ -146,6 +146,7 @@ COMMANDS: Mapping[str, Command] = {
     "identify": identify,
     **auth.COMMANDS,
     **marketplace.COMMANDS,
+    **trained.COMMANDS,
 }
 
 

@@ -27,7 +27,7 @@ from .terminal import ProgressBar, plain
 BAD_INPUT = (InvalidInputError, FileFormatError, WorkflowError, ModelNotFoundError)
 """Errors of what was handed in; all others mean that something is missing or differs."""
 
-WITHOUT_MODELS = frozenset({"auth", "convert", "identify", "resolve", "search"})
+WITHOUT_MODELS = frozenset({"auth", "convert", "identify", "resolve", "search", "trained"})
 """Commands that can do without a models folder."""
 
 

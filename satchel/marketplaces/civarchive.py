@@ -22,7 +22,8 @@ from ..references.values import ArchiveReference, DigestReference, Reference
 from ..settings import Settings
 from ..urls import without_secrets
 from .base import Availability, TokenState
-from .civitai_records import KIND_OF_TYPE, count, items, plain_text, table, text, texts
+from .civitai_records import KIND_OF_TYPE
+from .fields import count, items, plain_text, table, text, texts
 from .hosts import source_of_host
 from .records import PublishedFile, PublishedVersion, SearchPage, SearchQuery
 from .transport import Transport, message

@@ -13,21 +13,18 @@ from urllib.parse import urlencode
 
 from ..errors import BadResponseError, NotFoundError
 from .civitai_errors import login_required, no_access, region_blocked, unexpected
-from .civitai_records import (
-    MARKETPLACE,
-    count,
-    items,
-    published_digests,
-    table,
-    text,
-    texts,
-)
+from .civitai_records import MARKETPLACE, published_digests
+from .fields import count, items, table, text, texts
 from .transport import Transport, message
 
 BATCH = 100
 """Most digests that one by-hash request takes, and most models that a list has on a page."""
 IDS_BATCH = 10_000
 """Most digests that one request to the ids route takes."""
+
+
+RESOURCES = 50
+"""Most models that an image is believed to be made with: its facts are its poster's text."""
 
 
 class CivitaiApi:
@@ -145,7 +142,7 @@ class CivitaiApi:
         hashes += list(table(meta.get("hashes")).values())
         whole = dict.fromkeys(number for value in ids if (number := count(value)) is not None)
         digests = [digest for digest in texts(hashes) if digest.isalnum() and len(digest) <= 64]
-        return list(whole), [digest.lower() for digest in digests]
+        return list(whole)[:RESOURCES], [digest.lower() for digest in digests][:RESOURCES]
 
     def enums(self) -> Mapping[str, tuple[str, ...]]:
         """The words that the site knows, by the name of their list; all of them grow."""

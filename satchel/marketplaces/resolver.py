@@ -32,13 +32,24 @@ from ..settings import Settings
 from .base import Availability, Marketplace
 from .civarchive import CivArchive
 from .civitai import Civitai
+from .direct import DirectFiles
+from .fal import Fal
+from .huggingface import HuggingFace
+from .modelscope import ModelScope
+from .partial import WithoutLookups, WithoutSearch
 from .records import PublishedFile, PublishedVersion
+from .replicate import Replicate
 
 MarketplaceMaker = Callable[[Settings, Cancellation | None], Marketplace]
 
 MARKETPLACES: tuple[MarketplaceMaker, ...] = (
     Civitai,
-)  # fmt: skip
+    HuggingFace,
+    ModelScope,
+    Fal,
+    Replicate,
+    DirectFiles,
+)
 """In the order to ask and to prefer."""
 
 FALLBACKS: tuple[MarketplaceMaker, ...] = (
@@ -65,6 +76,10 @@ class Resolver:
     ) -> None:
         self._catalog = catalog
         self.marketplaces = _wanted(MARKETPLACES, settings, cancellation)
+        self.searchable = tuple(
+            market for market in self.marketplaces if not isinstance(market, WithoutSearch)
+        )
+        """Those that have a search."""
         self._fallbacks = _wanted(FALLBACKS, settings, cancellation)
         self._by_kind = {market.kind: market for market in (*self.marketplaces, *self._fallbacks)}
 
@@ -92,6 +107,8 @@ class Resolver:
         found: dict[str, tuple[Source, ...]] = dict.fromkeys(wanted, ())
         failures = []
         for market in markets:
+            if isinstance(market, WithoutLookups):
+                continue
             answers = self._catalog.sources(market.kind, wanted)
             unknown = [sha256 for sha256 in wanted if sha256 not in answers]
             if unknown:

@@ -108,7 +108,7 @@ def test_a_local_file_is_told_by_its_bytes(run, lora, models, tmp_path):
         ("nothing.safetensors", 2, "No model file here is called nothing.safetensors"),
         ("civitai:7@8", 1, "Civitai does not have it"),
         ("1" * 64, 1, "No marketplace knows a file with the SHA256"),
-        ("https://example.com/a.safetensors", 1, "nothing that a marketplace here could look up"),
+        ("https://example.com/a.safetensors", 1, "a host outside the allowlist: example.com"),
     ],
 )
 def test_what_cannot_be_resolved_is_told(run, reference, status, message):
@@ -178,6 +178,13 @@ def test_a_search_that_fails_or_cannot_be_is_told(run, market):
     status, out, error = run("search", "ink")
     assert (status, out) == (1, "")
     assert "does not serve this region" in error
+
+
+def test_a_base_model_that_the_site_has_no_word_for_is_told(run, lora):
+    status, _, error = run("search", "ink", "--base", "Ilustrious")
+
+    assert status == 1
+    assert "Civitai has no base model 'Ilustrious'; it has Illustrious" in error
 
 
 def test_nothing_found_is_said(run):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.marketplace import Marketplace
 from support.models import write_safetensors
-from support.workspaces import make_workspace
+from support.workspaces import make_workspace, sources_of
 
 from satchel.errors import (
     GoneError,
@@ -16,7 +16,8 @@ from satchel.errors import (
 )
 from satchel.identity import ModelIdentity, Source
 from satchel.marketplaces import resolver as resolver_module
-from satchel.marketplaces.civitai import LOGIN_CHECKS, Civitai, download_url
+from satchel.marketplaces.civitai import Civitai, download_url
+from satchel.marketplaces.civitai_availability import LOGIN_CHECKS
 from satchel.progress import Cancellation
 from satchel.references import (
     CivitaiReference,
@@ -24,6 +25,8 @@ from satchel.references import (
     FileNameReference,
     parse_reference,
 )
+from satchel.settings import SourceSettings
+from satchel.workflow.collect import source_of_url
 from satchel.workflow.documents import WorkflowDocument
 from satchel.workflow.lock import Lock, LockedModel
 from satchel.workflow.plan import plan_document
@@ -69,7 +72,10 @@ def market():
 
 @pytest.fixture
 def space(market, tmp_path):
-    return make_workspace(tmp_path, market).watched(lambda event: None, Patient())
+    # `Elsewhere` goes by Hugging Face's name, which is therefore not switched off.
+    sources = {**sources_of(market), "huggingface": SourceSettings(market.site_url)}
+    space = make_workspace(tmp_path, market, sources=sources)
+    return space.watched(lambda event: None, Patient())
 
 
 @pytest.fixture
@@ -155,6 +161,19 @@ def test_a_known_digest_is_not_asked_about_again(market, space, publish):
         assert space.resolver().look_up([digest]).sources[digest]
 
     assert len(market.requests) == 1
+
+
+def test_the_page_of_a_model_is_no_address_but_its_digest_is(market, space, publish):
+    published = publish()
+    page = source_of_url(f"https://civitai.com/models/{published.model_id}")
+    model = ModelIdentity("loras", "a.safetensors", published.sha256.lower(), sources=(page,))
+    lock = Lock((LockedModel(model, ("4",)),))
+
+    (planned,) = plan_document(WorkflowDocument("x.json", lock=lock), space).models
+
+    assert (planned.state, planned.target is not None) == ("missing", True)
+    sources = planned.model.identity.sources
+    assert [source.version_id for source in sources] == [published.version_id]
 
 
 # --- digests -------------------------------------------------------------------------------------
@@ -377,11 +396,9 @@ def test_a_download_goes_on_to_the_next_source(
 def test_a_source_that_the_operator_switched_off_is_not_asked(market, tmp_path):
     from satchel.settings import Settings
 
-    settings = Settings.from_environment(
-        {"SATCHEL_CIVITAI_URL": market.site_url, "SATCHEL_CIVARCHIVE_URL": "off"}
-    )
+    settings = Settings.from_environment({**market.environment, "SATCHEL_CIVARCHIVE_URL": "off"})
     space = make_workspace(tmp_path, sources=settings.sources)
 
     assert space.resolver().look_up(["2" * 64]).sources == {"2" * 64: ()}
     assert market.archive.requests == []
-    assert [one.kind for one in space.resolver().marketplaces] == ["civitai"]
+    assert [one.kind for one in space.resolver().marketplaces] == ["civitai", "https"]

@@ -132,6 +132,7 @@ def test_a_plan_where_everything_is_here_is_ok(author: ComfyUI) -> None:
 def test_hostile_locks_are_refused_and_write_nothing(
     recipient: ComfyUI, changes: dict[str, Any], reason: str
 ) -> None:
+    recipient.post_json(f"{PREFIX}/plan", {"json": API})  # from here on there is a catalog
     before = sorted(recipient.base.rglob("*.*"))
     document = {"json": locked(**changes)}
 

@@ -12,6 +12,9 @@ from satchel.folders import open_folders
 from satchel.settings import Settings, SourceSettings, origin_of
 from satchel.workspace import Workspace
 
+OFF = dict.fromkeys(("huggingface", "modelscope", "fal", "replicate"), SourceSettings(""))
+"""Sites that a test asks only when it brings a stand-in for them."""
+
 
 def sources_of(market: Marketplace, token: str | None = None) -> dict[str, SourceSettings]:
     """The stand-in in place of the sites that it stands for."""
@@ -29,6 +32,7 @@ def make_workspace(
     if market is not None:
         settings.setdefault("sources", sources_of(market, token))
         settings.setdefault("trusted_origins", frozenset({origin_of(market.storage_url)}))
+    settings["sources"] = {**OFF, **settings.get("sources", {})}
     return Workspace(
         Settings(**settings), open_folders(base / "models"), Catalog(base / "catalog.sqlite3")
     )

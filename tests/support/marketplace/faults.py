@@ -67,7 +67,7 @@ class Fault:
     by: int = -1
     """wrong_length: how many bytes longer (+, zeros) or shorter (-) than the file."""
     retry_after: str | None = None
-    """status_429: seconds or an HTTP date, as text."""
+    """status_429: seconds or an HTTP date, as text; ratelimit_429: seconds."""
     status: int = 500
     """status."""
     location: str = ELSEWHERE_URL
@@ -106,6 +106,16 @@ def _truncate(fault: Fault, reply: Reply, request: Request) -> Reply:
 def _too_many(fault: Fault, reply: Reply, request: Request) -> Reply:
     headers = {"Retry_After": fault.retry_after} if fault.retry_after is not None else {}
     return text_reply(429, "error code: 1015", **headers)
+
+
+def _spent(fault: Fault, reply: Reply, request: Request) -> Reply:
+    """Hugging Face's: the wait is in a header of its own."""
+    limits = {
+        "ratelimit": f'"api";r=0;t={fault.retry_after or "1"}',
+        "ratelimit-policy": '"fixed window";"api";q=500;w=300',
+    }
+    page = html_reply(429, "<html><body>429 Too Many Requests</body></html>")
+    return replace(page, headers={**page.headers, **limits})
 
 
 def _loop(fault: Fault, reply: Reply, request: Request) -> Reply:
@@ -147,6 +157,7 @@ KINDS: dict[str, Kind] = {
     "html_502": Kind("site", _instead(html_reply(502, BAD_GATEWAY_PAGE))),
     "status": Kind("site", lambda f, r, q: json_reply(f.status, {"error": "Error getting file"})),
     "status_429": Kind("site", _too_many),
+    "ratelimit_429": Kind("site", _spent),
     "quota_429": Kind("site", _instead(json_reply(429, {"error": QUOTA}, Cache_Control=NO_STORE))),
     "overloaded_503": Kind(
         "site",

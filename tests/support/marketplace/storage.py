@@ -30,7 +30,7 @@ class Storage:
             return xml_error(403, "SignatureDoesNotMatch", "The signature does not match")
         for _, _, file in self.catalogue.files():
             if file.storage_path == request.path:
-                return _send_file(request, file)
+                return send_file(request, file)
         return xml_error(404, "NoSuchKey", "The specified key does not exist.")
 
 
@@ -43,7 +43,7 @@ def xml_error(status: int, code: str, message: str, **headers: str) -> Reply:
     return Reply(status, {"Content-Type": "application/xml", **named}, text.encode())
 
 
-def _send_file(request: Request, file: File) -> Reply:
+def send_file(request: Request, file: File) -> Reply:
     assert file.path is not None
     size = file.path.stat().st_size
     disposition = request.arg("response-content-disposition") or ""

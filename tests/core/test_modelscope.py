@@ -1,0 +1,238 @@
+"""ModelScope as a source: every file has a digest, and an envelope says what went wrong."""
+
+from __future__ import annotations
+
+import pytest
+from support.marketplace.modelscope import ModelScope as Scope
+from support.models import write_safetensors
+
+from satchel.errors import (
+    AccessDeniedError,
+    AmbiguousReferenceError,
+    BadResponseError,
+    ForbiddenUrlError,
+    LoginRequiredError,
+    NotFoundError,
+    UnavailableError,
+)
+from satchel.identity import Source
+from satchel.marketplaces.modelscope import ModelScope
+from satchel.marketplaces.records import SearchPage, SearchQuery
+from satchel.references.values import HubReference
+from satchel.settings import Settings, SourceSettings, origin_of
+
+INK = "brushfox/ink-wash-lora"
+TOKEN = "ms-good"
+
+
+@pytest.fixture
+def scope():
+    with Scope(tokens=(TOKEN,)) as scope:
+        yield scope
+
+
+@pytest.fixture
+def publish(scope, tmp_path):
+    def build(path="ink.safetensors", repository=INK, seed=0, **options):
+        file = write_safetensors(tmp_path / "published" / f"{seed}.safetensors", seed=seed)
+        return scope.publish(repository, path, file, **options)
+
+    return build
+
+
+def market_of(scope, token=None):
+    return ModelScope(
+        Settings(
+            {"modelscope": SourceSettings(scope.site_url, token)},
+            trusted_origins=frozenset({origin_of(scope.storage_url)}),
+        )
+    )
+
+
+def ref(path=None, revision=None, repository=INK) -> HubReference:
+    return HubReference("modelscope", repository, revision, path)
+
+
+def chosen(market, reference):
+    return market.choose(market.versions(reference), reference)
+
+
+def source(path="ink.safetensors", revision="master") -> Source:
+    return Source("modelscope", f"https://www.modelscope.cn/models/{INK}/resolve/{revision}/{path}")
+
+
+def read(response) -> bytes:
+    with response:
+        return response.raw.read()
+
+
+def test_a_file_is_named_by_branch_and_digest(scope, publish):
+    published = publish()
+
+    file = chosen(market_of(scope), ref("ink.safetensors"))
+
+    assert (file.identity.sha256, file.identity.size) == (published.sha256, published.size)
+    assert (file.identity.kind, file.identity.name) == ("loras", "ink.safetensors")
+    assert file.identity.sources == (source(),)
+
+
+@pytest.mark.parametrize("lfs", [True, False])
+def test_a_file_has_its_digest_whether_it_is_in_lfs_or_not(scope, publish, lfs):
+    published = publish(lfs=lfs)
+    market = market_of(scope)
+
+    file = chosen(market, ref())
+
+    assert file.identity.sha256 == published.sha256
+    assert read(market.open_download(file.identity.sources[0], {})) == published.path.read_bytes()
+
+
+def test_a_repository_with_several_model_files_lists_them(scope, publish):
+    publish("a.safetensors")
+    publish("水墨/b.gguf", seed=1)
+
+    with pytest.raises(AmbiguousReferenceError) as caught:
+        chosen(market_of(scope), ref())
+
+    assert [url.rpartition("/")[2] for url in caught.value.details["files"]] == [
+        "a.safetensors", "b.gguf",
+    ]  # fmt: skip
+    assert chosen(market_of(scope), ref("水墨")).format == "GGUF"
+    assert chosen(market_of(scope), ref("水墨/b.gguf")).format == "GGUF"
+
+
+def test_another_revision_is_asked_for(scope, publish):
+    old = publish(revision="v1")
+    publish(seed=1)
+
+    file = chosen(market_of(scope), ref(revision="v1"))
+
+    assert file.identity.sha256 == old.sha256
+    assert file.identity.sources == (source(revision="v1"),)
+
+
+def test_a_listing_that_is_cut_off_is_asked_for_folder_by_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr("satchel.marketplaces.modelscope.LISTING_LIMIT", 5)
+    file = write_safetensors(tmp_path / "a.safetensors")
+    names = [f"{folder}/{number}.safetensors" for folder in "xy" for number in range(3)]
+    with Scope(truncated_at=5) as scope:
+        for name in names:
+            scope.publish(INK, name, file)
+
+        (version,) = market_of(scope).versions(ref())
+
+        found = {one.identity.sources[0].url.rpartition("master/")[2] for one in version.files}
+        assert found == set(names)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [ref("nope.safetensors"), ref(revision="nope"), ref(repository="a/nope"), ref("nope/x.sft")],
+)
+def test_what_is_not_there_is_not_found(scope, publish, reference):
+    publish()
+
+    with pytest.raises(NotFoundError):
+        market_of(scope).versions(reference)
+
+
+def test_a_download_of_what_is_gone_is_told_although_the_status_is_200(scope, publish):
+    publish()
+
+    with pytest.raises(NotFoundError):
+        market_of(scope).open_download(source("nope.safetensors"), {})
+
+
+def test_a_private_repository_asks_for_a_token_and_opens_with_it(scope, publish):
+    published = publish()
+    scope.private.add(INK)
+
+    with pytest.raises(LoginRequiredError, match="asks for a login") as caught:
+        market_of(scope).versions(ref())
+    assert "MODELSCOPE_API_TOKEN" in caught.value.hint
+    with pytest.raises(AccessDeniedError, match="with this token"):
+        market_of(scope, "ms-other").open_download(source(), {})
+    assert read(market_of(scope, TOKEN).open_download(source(), {})) == published.path.read_bytes()
+
+
+def test_the_token_is_never_shown_to_the_storage(scope, publish):
+    publish()
+
+    read(market_of(scope, TOKEN).open_download(source(), {}))
+
+    asked = {request.origin: request.headers.get("Cookie") for request in scope.requests}
+    assert asked == {"site": f"m_session_id={TOKEN}", "storage": None}
+
+
+def test_a_range_is_answered_whole_by_the_site_and_partly_by_the_storage(scope, publish):
+    small = publish("small.safetensors", lfs=False)
+    large = publish("large.safetensors", seed=1)
+    market = market_of(scope)
+
+    whole = market.open_download(source("small.safetensors"), {"Range": "bytes=100-"})
+    part = market.open_download(source("large.safetensors"), {"Range": "bytes=100-"})
+
+    assert (whole.status_code, part.status_code) == (200, 206)
+    assert read(whole) == small.path.read_bytes()
+    assert read(part) == large.path.read_bytes()[100:]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"kind": "html_502"}, UnavailableError),
+        ({"kind": "html_200"}, UnavailableError),
+        ({"kind": "status", "status": 418}, BadResponseError),
+        ({"kind": "redirect_http_elsewhere"}, ForbiddenUrlError),
+    ],
+)
+def test_faults_of_a_download_are_told_apart(scope, publish, fault, error):
+    publish()
+    scope.fault(**fault, times=None)
+
+    with pytest.raises(error):
+        market_of(scope).open_download(source(), {})
+
+
+def test_a_link_that_the_storage_refuses_is_worth_a_retry(scope, publish):
+    publish()
+    scope.fault("status", origin="storage", status=403)
+
+    with pytest.raises(UnavailableError, match="may have expired"):
+        market_of(scope).open_download(source(), {})
+
+
+def test_entries_of_an_odd_shape_are_left_out(scope, publish, monkeypatch):
+    publish()
+    monkeypatch.setattr("support.marketplace.modelscope._entry", lambda *facts: "not an entry")
+
+    assert market_of(scope).versions(ref())[0].files == ()
+
+
+def test_availability_compares_the_digest_that_is_served_now(scope, publish):
+    published = publish()
+    wanted = [(source(), published.sha256), (source(), "a" * 64), (source("b.sft"), "a" * 64)]
+
+    answers = market_of(scope).availability(wanted)
+
+    assert [answer.access for answer in answers] == ["open", "gone", "gone"]
+    assert "another file" in answers[1].reason
+
+
+def test_availability_says_when_a_login_is_asked_for(scope, publish):
+    published = publish()
+    scope.private.add(INK)
+
+    (answer,) = market_of(scope).availability([(source(), published.sha256)])
+
+    assert answer.access == "login"
+
+
+def test_there_is_no_search_and_no_lookup_by_digest(scope):
+    market = market_of(scope)
+
+    assert market.search(SearchQuery("ink")) == SearchPage(())
+    assert market.find_sources(["a" * 64]) == {"a" * 64: ()}
+    assert market.knows(ref())
+    assert not market.knows(HubReference("huggingface", INK))
+    assert (market.check_token(), market_of(scope, TOKEN).check_token()) == ("unset", "unknown")
