@@ -7,12 +7,12 @@ optionally with `+fileId` and `.format`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from ..errors import ReferenceSyntaxError
 from ..identity import SHA256_HEX
 from ..marketplaces.hosts import CIVITAI
+from .values import CivitaiReference, DigestReference, Reference
 
 _AIR = re.compile(
     r"(?:urn:)?(?:air:)?(?:[a-z0-9_/-]+:){0,2}civitai:[0-9]{1,18}@(?P<version>[0-9]{1,18})"
@@ -31,16 +31,6 @@ _GRAMMAR = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """Exactly one of `sha256` and `version_id` is set."""
-
-    sha256: str | None = None
-    version_id: int | None = None
-    file_id: int | None = None
-    """Which file of the version; the primary one without it."""
-
-
 def parse_reference(text: str) -> Reference:
     """Parses what a user, a URL or a graph says about where a model comes from.
 
@@ -49,11 +39,13 @@ def parse_reference(text: str) -> Reference:
     """
     stripped = text.strip()
     if SHA256_HEX.match(stripped.lower()):
-        return Reference(sha256=stripped.lower())
+        return DigestReference("SHA256", stripped.lower())
     air = _AIR.match(stripped)
     if air is not None:
         file_id = air["file"]
-        return Reference(version_id=int(air["version"]), file_id=int(file_id) if file_id else None)
+        return CivitaiReference(
+            version_id=int(air["version"]), file_id=int(file_id) if file_id else None
+        )
     if "://" in stripped:
         return _parse_url(stripped)
     raise _unreadable(text, "it is none of the known forms")
@@ -71,10 +63,10 @@ def _parse_url(text: str) -> Reference:
     for pattern in (_DOWNLOAD_PATH, _VERSION_PATH):
         match = pattern.search(parts.path)
         if match:
-            return Reference(version_id=int(match[1]), file_id=file_id)
+            return CivitaiReference(version_id=int(match[1]), file_id=file_id)
     version_id = _number(query.get("modelVersionId"))
     if version_id is not None:
-        return Reference(version_id=version_id, file_id=file_id)
+        return CivitaiReference(version_id=version_id, file_id=file_id)
     if _MODEL_PATH.search(parts.path):
         raise _unreadable(text, "it names a model page but not one of its versions")
     raise _unreadable(text, "it is no model page")
@@ -88,3 +80,6 @@ def _unreadable(text: str, reason: str) -> ReferenceSyntaxError:
     return ReferenceSyntaxError(
         f"{text!r} does not name a model: {reason}.", hint=_GRAMMAR, text=text, position=0
     )
+
+
+__all__ = ["CivitaiReference", "DigestReference", "Reference", "parse_reference"]

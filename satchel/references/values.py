@@ -1,4 +1,4 @@
-"""What a text can name: one frozen value per way of naming a model, each with its canonical text."""
+"""What a text can name: one frozen value per way of naming a model."""
 
 from __future__ import annotations
 

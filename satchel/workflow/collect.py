@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import ReferenceSyntaxError
 from ..folders import posix_name
 from ..identity import SHA256_HEX, ModelIdentity, Source
-from ..references import parse_reference
+from ..references import CivitaiReference, Reference, parse_reference
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, LockedModel
 from .places import Place, api_places, embedded_models, ui_places
@@ -114,8 +114,10 @@ def _from_graph(named: NamedModel) -> LockedModel:
 def source_of_url(url: str) -> Source:
     """A source from a URL that somebody else wrote; whether it may be opened is decided later."""
     try:
-        reference = parse_reference(url)
+        reference: Reference | None = parse_reference(url)
     except ReferenceSyntaxError:
+        reference = None
+    if not isinstance(reference, CivitaiReference):
         return Source("https", url)
     return Source("civitai", url, version_id=reference.version_id, file_id=reference.file_id)
 

@@ -5,39 +5,42 @@ from __future__ import annotations
 import pytest
 
 from satchel.errors import ReferenceSyntaxError
-from satchel.references import Reference, parse_reference
+from satchel.references import CivitaiReference, DigestReference, parse_reference
 
 SHA256 = "5c31228594c022cce989f8586563fe36832f1ebfab6ab7737834ea6db6b960ae"
 
 GOOD = [
-    (SHA256, Reference(sha256=SHA256)),
-    (f"  {SHA256.upper()}\n", Reference(sha256=SHA256)),
-    ("https://civitai.com/models/1?modelVersionId=2", Reference(version_id=2)),
-    ("https://www.civitai.com/models/1/ink-wash?modelVersionId=2", Reference(version_id=2)),
-    ("https://civitai.red/models/1/ink?modelVersionId=2#files", Reference(version_id=2)),
-    ("https://civitai.green/models/1/?modelVersionId=2", Reference(version_id=2)),
-    ("HTTPS://CIVITAI.COM/models/1?modelVersionId=2", Reference(version_id=2)),
-    ("https://civitai.com/models/1?a=b&modelVersionId=2&fileId=3", Reference(None, 2, 3)),
-    ("https://civitai.com/api/download/models/2", Reference(version_id=2)),
-    ("https://civitai.com/api/download/models/2/?fileId=3", Reference(None, 2, 3)),
-    ("https://civitai.com/api/download/models/2?type=Model&format=SafeTensor", Reference(None, 2)),
-    ("https://civitai.com/api/download/models/2?fileId=x", Reference(version_id=2)),
-    ("https://civitai.com/api/v1/model-versions/2", Reference(version_id=2)),
-    ("https://civitai.com/model-versions/2", Reference(version_id=2)),
-    ("urn:air:sdxl:lora:civitai:328553@368189", Reference(version_id=368189)),
+    (SHA256, DigestReference("SHA256", SHA256)),
+    (f"  {SHA256.upper()}\n", DigestReference("SHA256", SHA256)),
+    ("https://civitai.com/models/1?modelVersionId=2", CivitaiReference(version_id=2)),
+    ("https://www.civitai.com/models/1/ink-wash?modelVersionId=2", CivitaiReference(version_id=2)),
+    ("https://civitai.red/models/1/ink?modelVersionId=2#files", CivitaiReference(version_id=2)),
+    ("https://civitai.green/models/1/?modelVersionId=2", CivitaiReference(version_id=2)),
+    ("HTTPS://CIVITAI.COM/models/1?modelVersionId=2", CivitaiReference(version_id=2)),
+    ("https://civitai.com/models/1?a=b&modelVersionId=2&fileId=3", CivitaiReference(None, 2, 3)),
+    ("https://civitai.com/api/download/models/2", CivitaiReference(version_id=2)),
+    ("https://civitai.com/api/download/models/2/?fileId=3", CivitaiReference(None, 2, 3)),
+    (
+        "https://civitai.com/api/download/models/2?type=Model&format=SafeTensor",
+        CivitaiReference(None, 2),
+    ),
+    ("https://civitai.com/api/download/models/2?fileId=x", CivitaiReference(version_id=2)),
+    ("https://civitai.com/api/v1/model-versions/2", CivitaiReference(version_id=2)),
+    ("https://civitai.com/model-versions/2", CivitaiReference(version_id=2)),
+    ("urn:air:sdxl:lora:civitai:328553@368189", CivitaiReference(version_id=368189)),
     (
         "urn:air:sdxl:checkpoint:civitai:827184@2514310+2402203",
-        Reference(None, 2514310, 2402203),
+        CivitaiReference(None, 2514310, 2402203),
     ),
-    ("urn:air:wanvideo-22-i2v-a14b:lora:civitai:910010@1021001", Reference(None, 1021001)),
-    ("urn:air:a/b:lora:civitai:1@2", Reference(None, 2)),
-    ("urn:air:sd1:embedding:civitai:7808@9208.safetensors", Reference(version_id=9208)),
-    ("urn:air:sd1:embedding:civitai:7808@9208+5.safetensors", Reference(None, 9208, 5)),
-    ("urn:air:other:unknown:civitai:1@2", Reference(version_id=2)),
-    ("URN:AIR:SDXL:LORA:CIVITAI:1@2", Reference(version_id=2)),
-    ("air:sdxl:lora:civitai:1@2", Reference(version_id=2)),
-    ("lora:civitai:1@2", Reference(version_id=2)),
-    ("civitai:4384@128713", Reference(version_id=128713)),
+    ("urn:air:wanvideo-22-i2v-a14b:lora:civitai:910010@1021001", CivitaiReference(None, 1021001)),
+    ("urn:air:a/b:lora:civitai:1@2", CivitaiReference(None, 2)),
+    ("urn:air:sd1:embedding:civitai:7808@9208.safetensors", CivitaiReference(version_id=9208)),
+    ("urn:air:sd1:embedding:civitai:7808@9208+5.safetensors", CivitaiReference(None, 9208, 5)),
+    ("urn:air:other:unknown:civitai:1@2", CivitaiReference(version_id=2)),
+    ("URN:AIR:SDXL:LORA:CIVITAI:1@2", CivitaiReference(version_id=2)),
+    ("air:sdxl:lora:civitai:1@2", CivitaiReference(version_id=2)),
+    ("lora:civitai:1@2", CivitaiReference(version_id=2)),
+    ("civitai:4384@128713", CivitaiReference(version_id=128713)),
 ]
 
 
