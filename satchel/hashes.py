@@ -4,7 +4,8 @@ Definitions as in Civitai's scanner (civitai/model-scanner, HashTask.cs); hex is
 marketplaces print upper case.
 
 - `SHA256`: the whole file. `AutoV2`: its first 10 hex digits.
-- `AutoV1`: first 8 hex digits of the SHA256 of bytes 0x100000 to 0x110000; files below 2 MiB have none.
+- `AutoV1`: first 8 hex digits of the SHA256 of bytes 0x100000 to 0x110000; files below 2 MiB
+  have none.
 - `AutoV3`: first 12 hex digits of the SHA256 of everything after the safetensors header, i.e. from
   byte 8 + N; a file whose first eight bytes say N >= 16 MiB is no safetensors file to the scanner,
   which then hashes from byte 8.
@@ -251,7 +252,7 @@ class _Feed:
 def _chunks(
     read_into: Callable[[memoryview], int | None], feeds: list[_Feed]
 ) -> Iterator[memoryview]:
-    """Reads a file through a ring of buffers; a buffer is reused when all digests are done with it."""
+    """Reads a file through a ring of buffers, each reused once all digests are done with it."""
     buffers = [memoryview(bytearray(CHUNK_BYTES)) for _ in range(_BUFFERS if feeds else 1)]
     pending: list[list[Future[object]]] = [[] for _ in buffers]
     position, turn = 0, 0
