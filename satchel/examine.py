@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +39,7 @@ def examine(
     digests = hash_file(model.path, kinds, report=report, cancellation=cancellation)
     facts = None if catalog.files.facts([model]) else header_facts(model)
     if _is_unchanged(model):  # else the digests are of bytes that nobody has any more
-        catalog.files.remember(
-            model, digests, fingerprint=fingerprint(model.path), facts=facts
-        )
+        catalog.files.remember(model, digests, fingerprint=fingerprint(model.path), facts=facts)
     return digests
 
 
@@ -52,7 +49,7 @@ def header_facts(model: LocalModel) -> dict[str, Any] | None:
         return None
     try:
         return facts_of(read_header(model.path))
-    except (SafetensorsHeaderError, OSError, struct.error):
+    except (SafetensorsHeaderError, OSError):
         return None
 
 

@@ -6,8 +6,9 @@ Notes belong to bytes: a file that was deleted and fetched again, or that is her
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..folders import LocalModel
@@ -49,6 +50,17 @@ class Claim:
     """Whether size and time fit the file as it is now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is written about one file."""
+
+    model: LocalModel
+    notes: tuple[Note, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    sidecars: tuple[tuple[str, int, int], ...] = ()
+    """(path, size, mtime_ns) of what it was read from."""
+
+
 class NoteTable:
     """Notes and claims by file."""
 
@@ -57,22 +69,25 @@ class NoteTable:
 
     def put(self, model: LocalModel, notes: Iterable[Note], claims: Iterable[Claim] = ()) -> None:
         """Stores notes and claims, each replacing its origin's last; an empty note removes it."""
+        self.put_all([Written(model, tuple(notes), tuple(claims))])
+
+    def put_all(self, entries: Iterable[Written]) -> None:
+        """The same for many files at once."""
         now = time.time()
         with self._database.writing() as db:
-            row_id = row_of(db, model)
-            for note in notes:
-                db.execute("DELETE FROM notes WHERE file = ? AND origin = ?", (row_id, note.origin))
-                if not note.empty:
-                    db.execute(
-                        "INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                        (row_id, note.origin, note.title, note.text, json.dumps(note.words),
-                         json.dumps(note.tags), note.base_model, note.strength, now),
-                    )  # fmt: skip
-            db.executemany(
-                "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?)",
-                [(row_id, c.kind, c.hex.lower(), c.origin, c.plausible) for c in claims],
-            )
-            db.execute("UPDATE files SET indexed = 0 WHERE id = ?", (row_id,))
+            for entry in entries:
+                row_id = row_of(db, entry.model)
+                for note in entry.notes:
+                    _put_note(db, row_id, note, now)
+                db.executemany(
+                    "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?)",
+                    [(row_id, c.kind, c.hex.lower(), c.origin, c.plausible) for c in entry.claims],
+                )
+                db.executemany(
+                    "INSERT OR REPLACE INTO sidecars VALUES (?, ?, ?, ?)",
+                    [(row_id, *stamp) for stamp in entry.sidecars],
+                )
+                db.execute("UPDATE files SET indexed = 0 WHERE id = ?", (row_id,))
 
     def of(self, model: LocalModel) -> list[Note]:
         """What is written about a file's bytes: the user's own first, then the latest."""
@@ -114,14 +129,15 @@ class NoteTable:
             )
             return {path: (size, mtime_ns) for path, size, mtime_ns in rows}
 
-    def mark_sidecars(self, model: LocalModel, read: Sequence[tuple[str, int, int]]) -> None:
-        """Remembers (path, size, mtime_ns) of sidecars that were read for a file."""
-        with self._database.writing() as db:
-            row_id = row_of(db, model)
-            db.executemany(
-                "INSERT OR REPLACE INTO sidecars VALUES (?, ?, ?, ?)",
-                [(row_id, *entry) for entry in read],
-            )
+
+def _put_note(db: sqlite3.Connection, row_id: int, note: Note, now: float) -> None:
+    db.execute("DELETE FROM notes WHERE file = ? AND origin = ?", (row_id, note.origin))
+    if not note.empty:
+        db.execute(
+            "INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (row_id, note.origin, note.title, note.text, json.dumps(note.words),
+             json.dumps(note.tags), note.base_model, note.strength, now),
+        )  # fmt: skip
 
 
 _SAME_BYTES = """
