@@ -24,10 +24,10 @@ from ..identity import Source
 from ..progress import Cancellation
 from ..references.values import CivitaiReference, DigestReference, Reference
 from ..settings import Settings, origin_of
+from .answers import message
 from .base import Availability, TokenState
 from .civitai_errors import (
     login_required,
-    message,
     raise_for_download,
     region_blocked,
     unexpected,

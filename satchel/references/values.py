@@ -16,6 +16,13 @@ class DigestReference:
     kind: DigestKind
     hex: str
     """Lower case."""
+    also: tuple[DigestKind, ...] = ()
+    """What else a digest of that length may be, when the text does not say its kind."""
+
+    @property
+    def kinds(self) -> tuple[DigestKind, ...]:
+        """All that it may be, likeliest first."""
+        return (self.kind, *self.also)
 
 
 @dataclass(frozen=True, slots=True)

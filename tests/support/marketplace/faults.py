@@ -7,10 +7,12 @@ link does not use one up.
 
 from __future__ import annotations
 
+import gzip
 import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from .messages import (
     INVERT,
@@ -59,7 +61,7 @@ class Fault:
     after: int = 0
     """stall, cut: bytes of this answer's body that still pass."""
     seconds: float = 60.0
-    """stall: how long."""
+    """stall, slow_header: how long."""
     bytes_per_s: int = 1 << 20
     """throttle."""
     by: int = -1
@@ -108,6 +110,17 @@ def _loop(fault: Fault, reply: Reply, request: Request) -> Reply:
     return redirect_reply(f"http://{request.headers.get('Host')}{request.target}")
 
 
+@lru_cache(maxsize=1)
+def _bomb() -> bytes:
+    """40 KB that decode to a JSON text of 40 MiB."""
+    return gzip.compress(b'"' + b"0" * (40 << 20) + b'"')
+
+
+def _explode(fault: Fault, reply: Reply, request: Request) -> Reply:
+    headers = {**reply.headers, "Content-Encoding": "gzip"}
+    return Reply(200, headers, _bomb())
+
+
 def _instead(reply: Reply) -> Callable[[Fault, Reply, Request], Reply]:
     return lambda fault, true_reply, request: reply
 
@@ -124,6 +137,8 @@ KINDS: dict[str, Kind] = {
     ),
     "wrong_bytes": Kind("storage", _invert, True),
     "wrong_length": Kind("storage", _set_length, True),
+    "slow_header": Kind("site", lambda f, r, q: replace(r, pace=Pace(head_s=f.seconds))),
+    "gzip_bomb": Kind("site", _explode),
     "empty_body": Kind("site", lambda f, r, q: replace(r, body=b"")),
     "truncated_json": Kind("site", _truncate),
     "html_200": Kind("site", _instead(html_reply(200, MAINTENANCE_PAGE))),

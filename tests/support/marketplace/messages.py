@@ -76,6 +76,8 @@ def chunked(body: bytes, most: int) -> Iterator[bytes]:
 class Pace:
     """How a body is sent; all offsets count from the first byte of this answer's body."""
 
+    head_s: float = 0.0
+    """Pause before the status line."""
     stall_after: int | None = None
     stall_s: float = 0.0
     cut_after: int | None = None
