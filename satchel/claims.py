@@ -1,9 +1,10 @@
 """Digests that a file's own header claims: an identity at once, until the file was hashed.
 
-- `sshs_model_hash` (kohya sd-scripts, ai-toolkit): the SHA256 of everything after the header, whose
-  first 12 digits are AutoV3. It goes stale when a tool changes tensors and copies the metadata.
-- `modelspec.hash_sha256` (OneTrainer, `0x` before it): the SHA256 of the tensors' bytes by key, which
-  is the same where the file has them in that order.
+- `sshs_model_hash` (kohya sd-scripts, ai-toolkit): the SHA256 of everything after the header,
+  whose first 12 digits are AutoV3. It goes stale when a tool changes tensors and copies the
+  metadata.
+- `modelspec.hash_sha256` (OneTrainer, `0x` before it): the SHA256 of the tensors' bytes by key,
+  which is the same where the file has them in that order.
 - `sshs_legacy_hash` is left out: it is AutoV1 of a buffer that was never a file.
 """
 

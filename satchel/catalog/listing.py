@@ -24,7 +24,7 @@ class ListingChanges:
     listed: int
     added: tuple[LocalModel, ...] = ()
     moved: tuple[tuple[FileRow, LocalModel], ...] = ()
-    """Known contents under a new path, a path of their own again, or a second name (a hard link)."""
+    """Known contents at a new path, back at an old one, or under a second name (a hard link)."""
     gone: tuple[FileRow, ...] = ()
     """Contents whose path is missing, or has other bytes now."""
     renamed: tuple[tuple[FileRow, LocalModel], ...] = ()

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..identity import ModelIdentity, Source
@@ -142,10 +142,16 @@ def _put_version(
 ) -> None:
     key = (version.source, version.model_id, version.version_id)
     old = db.execute(
-        "SELECT id FROM versions WHERE source = ? AND model_id = ? AND version_id = ?", key
+        "SELECT id, air, description FROM versions"
+        " WHERE source = ? AND model_id = ? AND version_id = ?",
+        key,
     ).fetchone()
     if old is not None:
         _forget(db, old[0])
+        # Lists of a model's versions leave out what an answer about one of them has.
+        version = replace(
+            version, air=version.air or old[1], description=version.description or old[2]
+        )
     done = db.execute(
         f"INSERT INTO versions ({_VERSION}) VALUES ({', '.join('?' * 16)})",
         (*key, version.model_name, version.version_name, version.base_model, version.air,

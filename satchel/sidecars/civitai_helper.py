@@ -1,4 +1,4 @@
-"""`NAME.civitai.info`, of Civitai Helper and many others: a version's body as the API answered it."""
+"""`NAME.civitai.info` of Civitai Helper and many others: a version's body, as the API answers."""
 
 from __future__ import annotations
 

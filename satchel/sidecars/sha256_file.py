@@ -1,4 +1,4 @@
-"""`NAME.sha256` (image savers) and `NAME.safetensors.sha256` (`sha256sum`): a digest, bare or first."""
+"""`NAME.sha256` of image savers, `NAME.safetensors.sha256` of `sha256sum`: a digest comes first."""
 
 from __future__ import annotations
 
