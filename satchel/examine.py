@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .catalog import Catalog
@@ -10,9 +12,9 @@ from .claims import header_claims
 from .errors import SafetensorsHeaderError
 from .fingerprint import fingerprint
 from .folders import LocalModel
-from .hashes import DEFAULT_KINDS, FileDigests, hash_file
+from .hashes import DEFAULT_KINDS, FileDigests, hash_file, hash_files
 from .lora.identify import identify_lora
-from .progress import Cancellation, Report, silent
+from .progress import Cancellation, Progress, Report, silent
 from .safetensors_header import SafetensorsHeader, read_header
 
 if TYPE_CHECKING:
@@ -37,10 +39,61 @@ def examine(
         CatalogError: the catalog cannot be used.
     """
     digests = hash_file(model.path, kinds, report=report, cancellation=cancellation)
-    facts = None if catalog.files.facts([model]) else header_facts(model)
-    if _is_unchanged(model):  # else the digests are of bytes that nobody has any more
-        catalog.files.remember(model, digests, fingerprint=fingerprint(model.path), facts=facts)
+    _keep(model, digests, catalog)
     return digests
+
+
+def examine_all(
+    models: Iterable[LocalModel],
+    catalog: Catalog,
+    *,
+    report: Report = silent,
+    cancellation: Cancellation | None = None,
+) -> list[LocalModel]:
+    """The same for files of which nothing is known, several at once; returns those left unread.
+
+    Raises:
+        CancelledError: `cancellation` was triggered; what was done until then is kept.
+        CatalogError: the catalog cannot be used.
+    """
+    known = catalog.files.digests(models := list(models))
+    unknown: dict[Path, LocalModel] = {}
+    for model in models:
+        if model not in known:
+            unknown.setdefault(Path(model.key), model)
+    unread: list[LocalModel] = []
+    watch = _Counted(report, len(unknown))
+    done = hash_files(unknown, report=watch, cancellation=cancellation)
+    for number, (path, digests) in enumerate(done, 1):
+        if isinstance(digests, FileDigests) and _is_there(unknown[path]):
+            _keep(unknown[path], digests, catalog)
+        else:
+            unread.append(unknown[path])
+        watch.files_done = number
+    return unread
+
+
+def _keep(model: LocalModel, digests: FileDigests, catalog: Catalog) -> None:
+    """Stores digests, unless the file has changed since: then they are of bytes nobody has."""
+    facts = None if catalog.files.facts([model]) else header_facts(model)
+    status = model.path.stat()
+    if (status.st_size, status.st_mtime_ns) == (model.size, model.mtime_ns):
+        catalog.files.remember(model, digests, fingerprint=fingerprint(model.path), facts=facts)
+
+
+def _is_there(model: LocalModel) -> bool:
+    return model.path.is_file()
+
+
+class _Counted:
+    """A report that says of how many files it is about."""
+
+    def __init__(self, report: Report, total: int) -> None:
+        self._report, self._total = report, total
+        self.files_done = 0
+
+    def __call__(self, progress: Progress) -> None:
+        self._report(replace(progress, files_done=self.files_done, files_total=self._total))
 
 
 def header_facts(model: LocalModel) -> dict[str, Any] | None:
@@ -87,8 +140,3 @@ def claim_identity(model: LocalModel, catalog: Catalog) -> None:
     claims = header_claims(header.metadata)
     if claims:
         catalog.notes.put(model, (), claims)
-
-
-def _is_unchanged(model: LocalModel) -> bool:
-    status = model.path.stat()
-    return (status.st_size, status.st_mtime_ns) == (model.size, model.mtime_ns)

@@ -82,6 +82,16 @@ def payload_start(prefix: bytes, size: int) -> int | None:
     return 8 + int(length) if 8 + length <= size else None
 
 
+def computable(kinds: Iterable[DigestKind], size: int) -> list[DigestKind]:
+    """Those that a file of a size has, and that this Python can compute."""
+    missing = set()
+    if size < _AUTOV1_MINIMUM:
+        missing.add("AutoV1")
+    if _blake3() is None:
+        missing.add("BLAKE3")
+    return [kind for kind in kinds if kind not in missing]
+
+
 def unavailable(kinds: Iterable[DigestKind], digests: FileDigests) -> dict[DigestKind, str]:
     """Why digests that were asked for are missing, one sentence each."""
     reasons: dict[DigestKind, str] = {
@@ -159,12 +169,11 @@ def hash_files(
     """
     wanted = list(dict.fromkeys(paths))
     workers = max(1, min(at_once or os.cpu_count() or 1, len(wanted)))
+    stop = _Stop(cancellation)
 
     def work(path: Path) -> FileDigests | OSError:
         try:
-            return hash_file(
-                path, kinds, report=report, cancellation=cancellation, threads=workers == 1
-            )
+            return hash_file(path, kinds, report=report, cancellation=stop, threads=workers == 1)
         except OSError as error:
             return error
 
@@ -173,8 +182,22 @@ def hash_files(
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
-        finally:
+        finally:  # also when whoever asked has seen enough, or pressed Ctrl-C
+            stop.cancel()
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Stop(Cancellation):
+    """Stops on its own, and whenever another one does."""
+
+    def __init__(self, other: Cancellation | None) -> None:
+        super().__init__()
+        self._other = other
+
+    def check(self) -> None:
+        super().check()
+        if self._other is not None:
+            self._other.check()
 
 
 class _Digest(Protocol):

@@ -272,6 +272,6 @@ def _read_files(db: sqlite3.Connection, version: int) -> Sequence[PublishedFile]
                 bool(primary),
                 tuple(digests.items()),
                 tuple(json.loads(warnings)),
-            )  # fmt: skip
+            )
         )
     return files
