@@ -5,7 +5,9 @@
 One file, cached by the system; the ways take turns, so that what else the machine does hits all of
 them, and the fastest round of each counts. A ratio above 1 is faster than
 `hashlib.file_digest(file, "sha256")`, which computes one digest where the others compute more. On
-two free cores both digests can cost as much time as one, and no less.
+two free cores both digests can cost as much time as one, and no less. Where other programs want the
+cores, too, there is no second one to be had: `busiest thread` then tells what two free ones would
+give, from the processor time of the thread that reads and computes SHA256.
 """
 
 from __future__ import annotations
@@ -44,8 +46,8 @@ def main() -> int:
             "all six": lambda: hash_file(path, ALL_KINDS),
             "two files at once": lambda: list(hash_files(halves, DEFAULT_KINDS)),
         }
-        seconds = _fastest(ways, arguments.rounds)
         growth = _memory_growth(lambda: hash_file(path, ALL_KINDS))
+        seconds, busiest = _fastest(ways, arguments.rounds)
     limit = seconds["file_digest"]
     ratios = {name: limit / taken for name, taken in seconds.items()}
     result = {
@@ -54,6 +56,7 @@ def main() -> int:
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "seconds": seconds,
         "ratios": ratios,
+        "busiest_thread_ratio": busiest["file_digest"] / busiest["default pair"],
         "memory_growth_bytes": growth,
     }
     if arguments.json:
@@ -86,14 +89,20 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fastest(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    taken: dict[str, list[float]] = {name: [] for name in ways}
+def _fastest(
+    ways: dict[str, Callable[[], Any]], rounds: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds by the clock, and of this thread's processor time: the fastest round of each way."""
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
-            start = time.perf_counter()
+            start, start_thread = time.perf_counter(), time.thread_time()
             way()
-            taken[name].append(time.perf_counter() - start)
-    return {name: min(times) for name, times in taken.items()}
+            taken[name].append((time.perf_counter() - start, time.thread_time() - start_thread))
+    return (
+        {name: min(clock for clock, _ in times) for name, times in taken.items()},
+        {name: min(thread for _, thread in times) for name, times in taken.items()},
+    )
 
 
 def _memory_growth(work: Callable[[], Any]) -> int | None:
@@ -133,8 +142,9 @@ def _print(result: dict[str, Any]) -> None:
     growth = result["memory_growth_bytes"]
     if growth is not None:
         print(f"memory while all six are computed: +{growth / (1 << 20):.1f} MiB (limit 64)")
-    pair = result["ratios"]["default pair"]
-    print(f"default pair: {pair:.2f} of file_digest (target {TARGET})")
+    pair, busiest = result["ratios"]["default pair"], result["busiest_thread_ratio"]
+    print(f"default pair: {pair:.2f} of file_digest by the clock (target {TARGET})")
+    print(f"              {busiest:.2f} by its busiest thread")
 
 
 if __name__ == "__main__":
