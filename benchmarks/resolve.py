@@ -2,8 +2,8 @@
 
     python benchmarks/resolve.py [--json] [--models 100] [--latency 0.05]
 
-The stand-in marketplace answers every request of its API after `latency` seconds. Beside the plan of
-a lock whose models are all on Civitai, the same questions are asked one model at a time, four at
+The stand-in marketplace answers every request of its API after `latency` seconds. Beside the plan
+of a lock whose models are all on Civitai, the same questions are asked one model at a time, four at
 once, as clients do that have no batch. Both take turns; the fastest of three rounds counts.
 """
 
@@ -41,9 +41,8 @@ def main() -> None:
         return
     print(f"{options.models} missing models, {options.latency * 1000:.0f} ms to the marketplace")
     for name in ("batch", "one_by_one"):
-        print(
-            f"  {name:12} {result[name]['seconds']:6.2f} s  {result[name]['requests']:4} requests"
-        )
+        seconds, requests = result[name]["seconds"], result[name]["requests"]
+        print(f"  {name:12} {seconds:6.2f} s  {requests:4} requests")
     print(f"  ratio        {result['ratio']:6.1f}")
 
 

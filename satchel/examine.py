@@ -65,11 +65,13 @@ def examine_all(
     watch = _Counted(report, len(unknown))
     done = hash_files(unknown, report=watch, cancellation=cancellation)
     for number, (path, digests) in enumerate(done, 1):
-        if isinstance(digests, FileDigests) and _is_there(unknown[path]):
-            _keep(unknown[path], digests, catalog)
-        else:
-            unread.append(unknown[path])
         watch.files_done = number
+        try:
+            if isinstance(digests, OSError):
+                raise digests
+            _keep(unknown[path], digests, catalog)
+        except OSError:
+            unread.append(unknown[path])
     return unread
 
 
@@ -79,10 +81,6 @@ def _keep(model: LocalModel, digests: FileDigests, catalog: Catalog) -> None:
     status = model.path.stat()
     if (status.st_size, status.st_mtime_ns) == (model.size, model.mtime_ns):
         catalog.files.remember(model, digests, fingerprint=fingerprint(model.path), facts=facts)
-
-
-def _is_there(model: LocalModel) -> bool:
-    return model.path.is_file()
 
 
 class _Counted:

@@ -95,6 +95,9 @@ class HashQueue:
                 examine(model, self._catalog, report=self._report, cancellation=self._yielding)
             except OSError:
                 self._failed.add(_key(row))  # deleted meanwhile, or not ours to read
+            else:
+                if self._catalog.digests(model) is None:  # somebody is writing it
+                    self._failed.add(_key(row))
 
     def _next(self) -> Iterator[FileRow]:
         """Asked again after each file, since the order may have changed."""

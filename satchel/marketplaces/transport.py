@@ -187,8 +187,10 @@ class Transport:
 
 def _finish(response: requests.Response) -> None:
     """Lets go of an answer that nobody reads, so that its connection serves the next one."""
-    with suppress(HTTPError, OSError):
-        response.raw.read(_SHORT_BYTES, decode_content=False)
+    length = response.headers.get("Content-Length", "")
+    if length.isdecimal() and int(length) <= _SHORT_BYTES:
+        with suppress(HTTPError, OSError):
+            response.raw.read(decode_content=False)
     response.close()
 
 

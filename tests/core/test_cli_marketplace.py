@@ -10,6 +10,9 @@ from support.marketplace import Marketplace
 from support.models import write_safetensors
 
 from satchel.cli import main
+from satchel.identity import Source
+from satchel.marketplaces import resolver
+from satchel.marketplaces.civitai import Civitai
 
 
 @pytest.fixture
@@ -177,5 +180,58 @@ def test_a_search_that_fails_or_cannot_be_is_told(run, market):
     assert "does not serve this region" in error
 
 
+def test_a_base_model_that_the_site_has_no_word_for_is_told(run, lora):
+    status, _, error = run("search", "ink", "--base", "Ilustrious")
+
+    assert status == 1
+    assert "Civitai has no base model 'Ilustrious'; it has Illustrious" in error
+
+
 def test_nothing_found_is_said(run):
     assert run("search", "nothing")[:2] == (1, "Nothing was found.\n")
+
+
+class Mirror(Civitai):
+    """A second host, which serves what the stand-in has under the version that its URL ends in."""
+
+    kind = "huggingface"
+    label = "Mirror"
+
+    def knows(self, reference):
+        return False
+
+    def open_download(self, source, headers):
+        version_id = int(source.url.rpartition("/")[2])
+        return super().open_download(Source("civitai", source.url, version_id=version_id), headers)
+
+
+def test_get_goes_on_to_a_mirror_of_what_its_page_refuses(run, market, lora, tmp_path, monkeypatch):
+    monkeypatch.setattr(resolver, "MARKETPLACES", (Civitai, Mirror))
+    monkeypatch.delenv("SATCHEL_HUGGINGFACE_URL")
+    locked = market.publish(
+        tmp_path / "ink.safetensors", model_name="Ink", require_login=True, in_model=lora
+    )
+    page = f"https://civitai.com/models/{locked.model_id}?modelVersionId={locked.version_id}"
+    market.archive.mirror(locked.sha256, f"https://huggingface.co/a/b/{lora.version_id}")
+
+    status, out, error = run("get", page)
+
+    assert (status, error) == (0, "")
+    assert lora.sha256.lower() in out
+    downloads = [one.status for one in market.requests if one.path.startswith("/api/download")]
+    assert downloads == [401, 307]
+
+
+def test_when_the_mirror_refuses_too_both_are_told(run, market, lora, tmp_path, monkeypatch):
+    monkeypatch.setattr(resolver, "MARKETPLACES", (Civitai, Mirror))
+    monkeypatch.delenv("SATCHEL_HUGGINGFACE_URL")
+    market.archive.mirror(lora.sha256, "https://huggingface.co/a/b/1")
+    market.fault("status", status=410, match="/api/download/", times=None)
+
+    status, out, error = run("get", lora.air, "--json")
+
+    value = json.loads(out)["error"]
+    assert (status, value["code"]) == (1, "gone")
+    assert "archived on Civitai" in error
+    hosts = [tried["source"].split("/")[2] for tried in value["details"]["tried"]]
+    assert hosts == ["civitai.com", "huggingface.co"]

@@ -124,6 +124,22 @@ def test_files_that_cannot_be_read_do_not_stop_the_others(space):
     assert space.catalog.digests(model(space, "oldest")) is not None
 
 
+def test_a_file_that_grows_meanwhile_is_left_until_it_is_listed_again(space):
+    growing = model(space, "newest").path
+
+    def report(progress):
+        if progress.name == growing.name:
+            with growing.open("ab") as file:
+                file.write(b"more")
+
+    queue = HashQueue(space.catalog, report=report)
+    queue.wake()
+    assert queue.wait(20)
+    assert space.catalog.digests(model(space, "newest")) is None
+    assert space.catalog.digests(model(space, "oldest")) is not None
+    queue.stop()
+
+
 def test_waking_it_again_finds_what_is_new(space, tmp_path):
     queue, names = start(space)
     queue.wake()
