@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from .catalog import Catalog
-from .download import Downloader
+from .downloads import Downloader
 from .folders import ModelFolders
 from .library import Library
 from .marketplaces.resolver import Resolver

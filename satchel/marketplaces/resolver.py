@@ -25,6 +25,7 @@ class Resolver:
     def __init__(
         self, settings: Settings, catalog: Catalog, cancellation: Cancellation | None = None
     ) -> None:
+        self.settings = settings
         self._catalog = catalog
         markets = [make(settings, cancellation) for make in MARKETPLACES]
         self._by_kind: Mapping[str, Marketplace] = {market.kind: market for market in markets}

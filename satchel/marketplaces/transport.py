@@ -79,14 +79,17 @@ class Transport:
         *,
         headers: Mapping[str, str] | None = None,
         json_body: Any = None,
+        redirected: bool = False,
     ) -> requests.Response:
         """Sends one request, following checked redirects; the body is not read yet.
+
+        Args:
+            redirected: `url` is what an earlier request was redirected to.
 
         Raises:
             ForbiddenUrlError: the URL, or a redirect, leads where it may not.
             UnavailableError: no connection, or no answer in time.
         """
-        redirected = False
         for _ in range(MAX_REDIRECTS + 1):
             self._policy.check(url, redirected=redirected)
             response = self._send(method, url, headers or {}, json_body)

@@ -21,9 +21,10 @@ from support.marketplace import Marketplace, Published
 from support.models import write_safetensors
 from support.workspaces import make_workspace
 
-from satchel.download import Downloader
+from satchel.downloads import Downloader
+from satchel.downloads.part import Part
+from satchel.downloads.space import SPARE_BYTES
 from satchel.errors import (
-    BusyError,
     CancelledError,
     DownloadError,
     FileFormatError,
@@ -35,12 +36,12 @@ from satchel.errors import (
     SizeMismatchError,
     UnavailableError,
 )
+from satchel.folders import open_folders
 from satchel.hashes import hash_file
 from satchel.identity import ModelIdentity, Source
 from satchel.marketplaces.civitai import download_url
 from satchel.progress import Cancellation
 from satchel.settings import origin_of
-from satchel.transfer import SPARE_BYTES, Transfer
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = 400_000
@@ -293,8 +294,9 @@ def test_a_connection_that_keeps_breaking_ends_and_keeps_what_it_has(
     with pytest.raises(UnavailableError, match="keeps breaking"):
         fetch(lora)
 
-    assert listing(folder) == [part_of(folder, lora).name]
-    assert part_of(folder, lora).read_bytes() == original(tmp_path)[:100_000]
+    part = part_of(folder, lora)
+    assert listing(folder) == [part.name, f"{part.name}.json"]
+    assert part.read_bytes() == original(tmp_path)[:100_000]
 
 
 def test_a_server_that_alternates_between_cuts_and_refusals_is_left(fetch, publish, market):
@@ -350,7 +352,9 @@ def test_a_server_without_ranges_starts_over(fetch, publish, market, tmp_path, l
 # --- what must not arrive ------------------------------------------------------------------------
 
 
-def test_a_mismatched_hash_leaves_no_file(fetch, publish, market, folder):
+def test_a_mismatched_hash_leaves_no_file_that_a_loader_lists(
+    fetch, publish, market, folder, tmp_path
+):
     lora = publish()
     market.fault("wrong_bytes", times=None)
 
@@ -358,13 +362,29 @@ def test_a_mismatched_hash_leaves_no_file(fetch, publish, market, folder):
         fetch(lora)
 
     error = caught.value
-    assert listing(folder) == []
+    aside = folder / f".satchel-{lora.sha256.lower()[:24]}.quarantine"
+    assert listing(folder) == [aside.name]
+    assert aside.read_bytes() == bytes(255 - value for value in original(tmp_path))
+    assert not list(open_folders(folder.parent).files())
+    assert error.details["quarantine"] == str(aside)
+    assert aside.name in str(error)
     assert error.details["expected"] == lora.sha256.lower()
     assert error.details["actual"] not in ("", error.details["expected"])
     for digest in (error.details["expected"], error.details["actual"]):
         assert digest in str(error)
     assert error.details["source"] == source_of(lora).url
     assert len(ranges(market)) == 1
+
+
+def test_what_was_set_aside_goes_when_the_right_file_comes(fetch, publish, market, folder):
+    lora = publish()
+    market.fault("wrong_bytes")
+    with pytest.raises(HashMismatchError):
+        fetch(lora)
+
+    fetch(lora)
+
+    assert listing(folder) == ["a.safetensors"]
 
 
 def test_a_lock_with_a_wrong_hash_leaves_no_file(fetch, publish, folder):
@@ -374,7 +394,7 @@ def test_a_lock_with_a_wrong_hash_leaves_no_file(fetch, publish, folder):
         fetch(lora, sha256="0" * 64)
 
     assert caught.value.details["actual"] == lora.sha256.lower()
-    assert listing(folder) == []
+    assert listing(folder) == [f".satchel-{'0' * 24}.quarantine"]
 
 
 @pytest.mark.parametrize("by", [-1, 1, 5_000_000])
@@ -410,6 +430,11 @@ def test_an_endless_body_without_a_length_is_stopped(fetch, publish, market, fol
         ("a.sft", b"GGUF"),
         ("a.gguf", b"PK\x03\x04 a zip"),
         ("a.gguf", b"GG"),
+        ("a.gguf", b"GGUF\x03\0\0\0"),
+        ("a.gguf", b"GGUF\x09\0\0\0" + bytes(16)),
+        ("a.gguf", b"GGUF\x03\0\0\0" + b"\xff" * 16),
+        ("a.safetensors", b"<!DOCTYPE html><html></html>"),
+        ("a.safetensors", b"GGUF\x03\0\0\0" + bytes(16)),
     ],
 )
 def test_a_file_that_no_loader_opens_is_deleted_though_its_hash_is_right(
@@ -427,7 +452,7 @@ def test_a_file_that_no_loader_opens_is_deleted_though_its_hash_is_right(
 
 
 def test_a_gguf_that_is_one_arrives(fetch, market, tmp_path):
-    (tmp_path / "b.gguf").write_bytes(b"GGUF\x03\0\0\0")
+    (tmp_path / "b.gguf").write_bytes(b"GGUF\x03\0\0\0" + bytes(16))
 
     path, _ = fetch(market.publish(tmp_path / "b.gguf", model_name="Small"), name="a.gguf")
 
@@ -593,12 +618,13 @@ def test_what_is_already_there_needs_no_room(fetch, publish, folder, monkeypatch
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
 def test_a_disk_that_fills_up_meanwhile_is_told(tmp_path):
-    transfer = Transfer(ModelIdentity("loras", "a.safetensors", "0" * 64, 100), tmp_path / "part")
     (tmp_path / "part").symlink_to("/dev/full")
+    part = Part(tmp_path / "part")
 
-    with pytest.raises(InsufficientSpaceError):
-        transfer.write(b"x" * 100, Source("civitai", "https://civitai.com/"))
-    transfer.close()
+    with part.writer(0) as file, pytest.raises(InsufficientSpaceError):
+        part.write(file, 0, b"x" * 100)
+
+    assert part.arrived == 0
 
 
 def test_a_folder_that_cannot_be_written_is_told(fetch, publish, folder):
@@ -616,8 +642,8 @@ def test_a_cancelled_download_keeps_what_it_has(fetch, publish, market, folder, 
     with pytest.raises(CancelledError):
         fetch(lora, cancellation=cancellation, report=lambda event: cancellation.cancel())
 
-    (left,) = folder.iterdir()
-    assert left == part_of(folder, lora)
+    left = part_of(folder, lora)
+    assert listing(folder) == [left.name, f"{left.name}.json"]
     kept = left.read_bytes()
     assert 0 < len(kept) < lora.size
     assert original(tmp_path).startswith(kept)
@@ -635,10 +661,32 @@ def test_a_cancelled_pause_between_attempts_ends(fetch, publish, market):
         fetch(publish(), cancellation=cancellation)
 
 
-def test_the_same_bytes_are_fetched_once_at_a_time(fetch, publish, market, folder):
-    lora = publish()
-    market.fault("throttle", bytes_per_s=200_000)
-    cancellation, going = Cancellation(), threading.Event()
+def test_who_wants_the_same_bytes_waits_for_the_first_and_gets_its_file(
+    fetch, publish, market, folder
+):
+    lora = publish(elements=500_000)
+    market.fault("throttle", bytes_per_s=2_000_000)
+    going, seen, arrived = threading.Event(), [], []
+    first = threading.Thread(
+        target=lambda: arrived.append(fetch(lora, report=lambda event: going.set()))
+    )
+    first.start()
+    assert going.wait(10)
+
+    second = fetch(lora, report=seen.append)
+    first.join(10)
+
+    assert [second] == arrived
+    assert ranges(market) == [None]
+    assert 0 < seen[0].done < lora.size  # it watched the first
+    assert {event.total for event in seen} == {lora.size}
+    assert listing(folder) == ["a.safetensors"]
+
+
+def test_who_waits_goes_on_where_a_cancelled_one_stopped(fetch, publish, market, folder):
+    lora = publish(elements=500_000)
+    market.fault("throttle", bytes_per_s=1_000_000)
+    cancellation, going, waiting = Cancellation(), threading.Event(), threading.Event()
     ends = []
 
     def first():
@@ -647,17 +695,35 @@ def test_the_same_bytes_are_fetched_once_at_a_time(fetch, publish, market, folde
         except CancelledError as error:
             ends.append(error)
 
-    thread = threading.Thread(target=first)
-    thread.start()
+    threads = [
+        threading.Thread(target=first),
+        threading.Thread(target=fetch, args=(lora,), kwargs={"report": lambda e: waiting.set()}),
+    ]
+    threads[0].start()
     assert going.wait(10)
-    with pytest.raises(BusyError, match="already being fetched"):
-        fetch(lora)
+    threads[1].start()
+    assert waiting.wait(10)
     cancellation.cancel()
-    thread.join(10)
+    for thread in threads:
+        thread.join(20)
 
     assert len(ends) == 1
-    fetch(lora)
+    assert [text.split("=")[0] for text in ranges(market)[1:]] == ["bytes"]
     assert listing(folder) == ["a.safetensors"]
+
+
+def test_who_waits_can_give_up(fetch, publish, market):
+    lora = publish(elements=500_000)
+    market.fault("throttle", bytes_per_s=1_000_000)
+    going, cancellation = threading.Event(), Cancellation()
+    first = threading.Thread(target=fetch, args=(lora,), kwargs={"report": lambda e: going.set()})
+    first.start()
+    assert going.wait(10)
+
+    with pytest.raises(CancelledError):
+        fetch(lora, cancellation=cancellation, report=lambda event: cancellation.cancel())
+
+    first.join(20)
 
 
 def test_different_bytes_are_fetched_side_by_side(fetch, publish, folder):
