@@ -41,7 +41,7 @@ class Downloader:
     resolver: Resolver
     report: Report = silent
     cancellation: Cancellation = field(default_factory=Cancellation)
-    limits: TransferLimits = TransferLimits()
+    limits: TransferLimits = field(default_factory=TransferLimits)
 
     def fetch(self, model: ModelIdentity, destination: Path) -> tuple[Path, FileDigests]:
         """Brings a model's bytes to `destination`, or to a free name beside it.

@@ -7,6 +7,7 @@ link does not use one up.
 
 from __future__ import annotations
 
+import gzip
 import re
 import threading
 from collections.abc import Callable
@@ -57,9 +58,9 @@ class Fault:
     match: str
     """Regular expression, searched in the request's path."""
     after: int = 0
-    """stall, cut: bytes of this answer's body that still pass."""
+    """stall, cut: bytes of this answer's body that still pass; gzip_bomb: its size unpacked."""
     seconds: float = 60.0
-    """stall: how long."""
+    """stall, slow_header: how long."""
     bytes_per_s: int = 1 << 20
     """throttle."""
     by: int = -1
@@ -68,6 +69,8 @@ class Fault:
     """status_429: seconds or an HTTP date, as text."""
     status: int = 500
     """status."""
+    etag: str = '"replaced"'
+    """replaced: what the file is called now."""
     location: str = ELSEWHERE_URL
     """redirect."""
 
@@ -108,6 +111,28 @@ def _loop(fault: Fault, reply: Reply, request: Request) -> Reply:
     return redirect_reply(f"http://{request.headers.get('Host')}{request.target}")
 
 
+def _whole(fault: Fault, reply: Reply, request: Request) -> Reply:
+    """All of the file, as a server answers that does not do ranges."""
+    assert isinstance(reply.body, FileRange)
+    headers = {name: text for name, text in reply.headers.items() if name != "Content-Range"}
+    headers["Accept-Ranges"] = "none"
+    return Reply(200, headers, replace(reply.body, start=0, length=reply.body.size))
+
+
+def _replaced(fault: Fault, reply: Reply, request: Request) -> Reply:
+    """The file as its owner has saved it again: whoever has begun with the old one starts over."""
+    known = request.headers.get("If-Range", fault.etag)
+    if known != fault.etag:
+        reply = replace(_whole(fault, reply, request), status=200)
+    return replace(reply, headers={**reply.headers, "ETag": fault.etag, "Accept-Ranges": "bytes"})
+
+
+def _bomb(fault: Fault, reply: Reply, request: Request) -> Reply:
+    """Some kilobytes that unpack to `after` zeros, though nobody asked for compression."""
+    packed = gzip.compress(bytes(fault.after or 50 << 20), mtime=0)
+    return Reply(200, {**reply.headers, "Content-Encoding": "gzip"}, packed)
+
+
 def _instead(reply: Reply) -> Callable[[Fault, Reply, Request], Reply]:
     return lambda fault, true_reply, request: reply
 
@@ -122,6 +147,12 @@ KINDS: dict[str, Kind] = {
     "throttle": Kind(
         "storage", lambda f, r, q: replace(r, pace=Pace(bytes_per_s=f.bytes_per_s)), True
     ),
+    "slow_header": Kind(
+        "storage", lambda f, r, q: replace(r, pace=Pace(head_after_s=f.seconds)), True
+    ),
+    "no_ranges": Kind("storage", _whole, True),
+    "replaced": Kind("storage", _replaced, True),
+    "gzip_bomb": Kind("storage", _bomb, True),
     "wrong_bytes": Kind("storage", _invert, True),
     "wrong_length": Kind("storage", _set_length, True),
     "empty_body": Kind("site", lambda f, r, q: replace(r, body=b"")),

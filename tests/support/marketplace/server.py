@@ -88,6 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         reply = self.server.answer(self._read_request())
+        if reply.pace is not None and self.server.stopping.wait(reply.pace.head_after_s):
+            self.close_connection = True
+            return
         self._send_head(reply)
         if self.command == "HEAD":
             return
