@@ -61,6 +61,12 @@ class ReferenceSyntaxError(InvalidInputError):
     code = "reference_syntax"
 
 
+class AmbiguousReferenceError(InvalidInputError):
+    """A text names several files. `details`: `files`, the texts that name one each."""
+
+    code = "ambiguous_reference"
+
+
 class UnsupportedMediaTypeError(InvalidInputError):
     """A request that is not JSON."""
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidInputError, NotFoundError, SatchelError
-from ..file_names import check_format, checked_name, destination
+from ..errors import InvalidInputError, SatchelError
+from ..file_names import check_format, destination
 from ..folders import LocalModel
 from ..identify import identify_file
 from ..identity import ModelIdentity
@@ -134,7 +134,7 @@ def identify(arguments: argparse.Namespace, workspace: Workspace) -> Result:
 
 def get(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     """Fetches one model."""
-    model = _resolve(arguments.reference, arguments.to, workspace)
+    model = workspace.resolver().resolve(parse_reference(arguments.reference), arguments.to)
     check_format(model.name, allow_pickle=workspace.settings.allow_pickle)
     target = destination(workspace.folders, model.kind, model.name)
     here = _already_here(model, workspace)
@@ -205,24 +205,6 @@ def _already_here(model: ModelIdentity, workspace: Workspace) -> LocalModel | No
         if digests is not None and digests.sha256 == sha256:
             return local
     return workspace.library().find_by_digest(model.kind, sha256, model.size)
-
-
-def _resolve(text: str, kind: str | None, workspace: Workspace) -> ModelIdentity:
-    reference = parse_reference(text)
-    market = workspace.resolver().marketplace("civitai")
-    version_id, file_id = reference.version_id, reference.file_id
-    if reference.sha256 is not None:
-        sources = workspace.resolver().find_sources([reference.sha256])[reference.sha256]
-        if not sources or sources[0].version_id is None:
-            raise NotFoundError(
-                f"No marketplace knows a file with the SHA256 {reference.sha256}.",
-                hint="Check the digest; AutoV2 and AutoV3 are not enough to fetch by.",
-            )
-        version_id, file_id = sources[0].version_id, sources[0].file_id
-    assert version_id is not None, "a reference names a digest or a version"
-    model = market.resolve(version_id, file_id, kind)
-    checked_name(model.name)
-    return model
 
 
 def _all_verified(models: list[VerifiedModel]) -> bool:

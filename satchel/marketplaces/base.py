@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import requests
 
 from ..identity import Source
-from ..references.values import Reference
+from ..references.values import DigestReference, Reference
 from .records import PublishedFile, PublishedVersion, SearchPage, SearchQuery
 
 Access = Literal["open", "login", "gone", "unknown"]
@@ -32,10 +32,15 @@ class Availability:
 class Marketplace(Protocol):
     """A site that publishes model files. Adding one is one file and one registry line."""
 
-    kind: str
-    """`Source.kind` of what it serves."""
-    label: str
-    """Its name for people."""
+    @property
+    def kind(self) -> str:
+        """`Source.kind` of what it serves."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """Its name for people."""
+        ...
 
     def find_sources(self, sha256s: Sequence[str]) -> Mapping[str, tuple[Source, ...]]:
         """Where each digest can be fetched, asked in batches; a miss is an empty tuple.
@@ -44,8 +49,11 @@ class Marketplace(Protocol):
         """
         ...
 
-    def find_version(self, digest: str) -> PublishedVersion | None:
-        """The published version that has a file with this digest (any of the six kinds)."""
+    def find_version(self, digest: DigestReference) -> PublishedVersion | None:
+        """The published version that has a file with this digest; None is a miss.
+
+        A short digest may name more than one file: what counts is the SHA256 of the answer.
+        """
         ...
 
     def knows(self, reference: Reference) -> bool:
@@ -74,8 +82,12 @@ class Marketplace(Protocol):
         """Looks for models; an empty page where the site has no search."""
         ...
 
-    def availability(self, source: Source, sha256: str) -> Availability:
-        """Asks whether a source still serves those bytes, without fetching them."""
+    def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
+        """Asks whether sources still serve those SHA256s, without fetching them.
+
+        In as few requests as the site allows; the answers come in the order of the questions.
+        What goes wrong is an `unknown`, not an error.
+        """
         ...
 
     def open_download(self, source: Source, headers: Mapping[str, str]) -> requests.Response:

@@ -1,4 +1,4 @@
-"""Civitai: models by SHA256 in batches, versions, downloads.
+"""Civitai: models by digest, by version and by name, and their downloads.
 
 Wire behaviour as read in civitai/civitai at `ebed661` (2026-08-08). Its answers' `downloadUrl` is
 only a hint (the batch route answers `https://undefined/...`): URLs are rebuilt from ids.
@@ -8,62 +8,57 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 
 from ..errors import (
+    AmbiguousReferenceError,
     BadResponseError,
     ForbiddenUrlError,
+    LoginRequiredError,
     MarketplaceError,
     NotFoundError,
-    UnavailableError,
 )
-from ..file_names import checked_name
-from ..folders import LEGACY_KINDS
-from ..identity import SHA256_HEX, ModelIdentity, Source
+from ..identity import Source
 from ..progress import Cancellation
-from ..settings import SOURCES, Settings, origin_of
-from .base import Availability
+from ..references.values import CivitaiReference, DigestReference, Reference
+from ..settings import Settings, origin_of
+from .base import Availability, TokenState
 from .civitai_errors import (
-    MARKETPLACE,
     login_required,
     message,
     raise_for_download,
     region_blocked,
     unexpected,
 )
+from .civitai_records import (
+    KIND_OF_TYPE,
+    MARKETPLACE,
+    count,
+    download_url,
+    items,
+    published_digests,
+    source_of,
+    table,
+    text,
+    version_of,
+    versions_of_model,
+)
+from .records import PublishedFile, PublishedVersion, SearchPage, SearchQuery
 from .transport import Transport
 from .url_policy import UrlPolicy
 
 BATCH = 100
 """Most digests that one by-hash request takes."""
-
-KIND_OF_TYPE = {
-    "Checkpoint": "checkpoints", "LORA": "loras", "LoCon": "loras", "DoRA": "loras",
-    "VAE": "vae", "TextualInversion": "embeddings", "Hypernetwork": "hypernetworks",
-    "Controlnet": "controlnet", "Upscaler": "upscale_models", "UNet": "diffusion_models",
-    "TextEncoder": "text_encoders", "CLIP": "text_encoders", "CLIPVision": "clip_vision",
-}  # fmt: skip
-"""Host folder of a Civitai model type."""
-
-KIND_OF_FILE_TYPE = {
-    "VAE": "vae", "Text Encoder": "text_encoders", "Diffusion Model": "diffusion_models",
-    "UNet": "diffusion_models", "CLIPVision": "clip_vision", "ControlNet": "controlnet",
-}  # fmt: skip
-"""Host folder of a file whose own type says more than the model's."""
-
-
-def download_url(version_id: int, file_id: int | None = None) -> str:
-    """The canonical public URL of a file, as locks and `properties.models` carry it."""
-    query = f"?fileId={file_id}" if file_id is not None else ""
-    return f"{SOURCES[MARKETPLACE].url}/api/download/models/{version_id}{query}"
+SORTS = {"downloads": "Most Downloaded", "newest": "Newest", "rating": "Highest Rated"}
 
 
 class Civitai:
     """The Civitai marketplace, or a mirror that speaks its API."""
 
     kind = MARKETPLACE
+    label = "Civitai"
 
     def __init__(self, settings: Settings, cancellation: Cancellation | None = None) -> None:
         own = settings.source(MARKETPLACE)
@@ -90,7 +85,85 @@ class Civitai:
                         found[sha256] = (source,)
         return found
 
-    def availability(self, source: Source, sha256: str) -> Availability:
+    def find_version(self, digest: DigestReference) -> PublishedVersion | None:
+        try:
+            version = self._api("GET", f"/api/v1/model-versions/by-hash/{digest.hex.upper()}")
+        except NotFoundError:
+            return None
+        return version_of(_version_body(version), {})
+
+    def knows(self, reference: Reference) -> bool:
+        return isinstance(reference, CivitaiReference)
+
+    def versions(self, reference: Reference) -> tuple[PublishedVersion, ...]:
+        assert isinstance(reference, CivitaiReference), "asked only about what it knows"
+        if reference.version_id is None:
+            model = self._api("GET", f"/api/v1/models/{reference.model_id}")
+            return versions_of_model(table(model))
+        version = _version_body(self._api("GET", f"/api/v1/model-versions/{reference.version_id}"))
+        return (version_of(version, self._model_of(version)),)
+
+    def choose(self, versions: Sequence[PublishedVersion], reference: Reference) -> PublishedFile:
+        assert isinstance(reference, CivitaiReference), "asked only about what it knows"
+        files = [file for version in versions for file in version.files]
+        if reference.file_id is not None:
+            wanted = [f for f in files if f.identity.sources[0].file_id == reference.file_id]
+        else:
+            wanted = [file for file in files if file.primary]
+        if len(wanted) > 1:
+            raise AmbiguousReferenceError(
+                "The model has several versions on Civitai.",
+                hint="Name one of them: " + ", ".join(file.identity.name for file in wanted),
+                files=[file.identity.sources[0].url for file in wanted],
+            )
+        if not wanted:
+            raise NotFoundError(
+                "Civitai has no such file there.",
+                hint="Open the version's page to see which files it has.",
+                marketplace=self.kind,
+            )
+        return wanted[0]
+
+    def search(self, query: SearchQuery) -> SearchPage:
+        types = [name for name, kind in KIND_OF_TYPE.items() if kind in query.kinds]
+        asked: list[tuple[str, str]] = [
+            ("query", query.text), ("username", query.author), ("cursor", query.cursor),
+            ("sort", SORTS.get(query.sort, "")), *(("types", name) for name in types),
+            *(("baseModels", name) for name in query.base_models),
+            *(("tag", name) for name in query.tags),
+        ]  # fmt: skip
+        wanted = [(name, value) for name, value in asked if value]
+        fixed = [("limit", str(query.limit)), ("nsfw", "true" if query.nsfw else "false")]
+        page = self._api("GET", f"/api/v1/models?{urlencode([*fixed, *wanted])}")
+        if not isinstance(page, dict):
+            raise unexpected("models")
+        found = (versions_of_model(model)[:1] for model in items(page.get("items")))
+        cursor = table(page.get("metadata")).get("nextCursor")
+        return SearchPage(tuple(version for one in found for version in one), text(cursor))
+
+    def check_token(self) -> TokenState:
+        if not self._has_token:
+            return "unset"
+        try:
+            self._api("GET", "/api/v1/me")
+        except LoginRequiredError:
+            return "refused"
+        except (MarketplaceError, ForbiddenUrlError):
+            return "unknown"
+        return "accepted"
+
+    def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
+        return [self._availability(source, sha256) for source, sha256 in wanted]
+
+    def _model_of(self, version: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The body of a version's model; some versions are there whose model is not."""
+        model_id = count(version.get("modelId"))
+        try:
+            return table(self._api("GET", f"/api/v1/models/{model_id}")) if model_id else {}
+        except (MarketplaceError, ForbiddenUrlError):
+            return {}
+
+    def _availability(self, source: Source, sha256: str) -> Availability:
         if source.version_id is None:
             return Availability("unknown", "The lock does not say which version it is.")
         query = f"?modelFileId={source.file_id}" if source.file_id is not None else ""
@@ -102,34 +175,13 @@ class Civitai:
             return Availability("unknown", f"{error} {error.hint}".strip())
         if not isinstance(mini, dict):
             return Availability("unknown", "Civitai's answer could not be understood.")
-        now = _digest(mini, "SHA256")
+        now = dict(published_digests(mini)).get("SHA256")
         if now and now != sha256:
             return Availability("gone", "Civitai now serves another file in its place.")
         if (mini.get("requireAuth") or mini.get("checkPermission")) and not self._has_token:
             refusal = login_required()
             return Availability("login", f"{refusal} {refusal.hint}")
         return Availability("open")
-
-    def resolve(self, version_id: int, file_id: int | None, kind: str | None) -> ModelIdentity:
-        version = self._api("GET", f"/api/v1/model-versions/{version_id}")
-        if not isinstance(version, dict) or not isinstance(version.get("files"), list):
-            raise unexpected("model-versions")
-        files = [file for file in version["files"] if isinstance(file, dict)]
-        chosen = next(
-            (
-                file
-                for file in files
-                if (file.get("id") == file_id if file_id is not None else file.get("primary"))
-            ),
-            None,
-        )
-        if chosen is None:
-            raise NotFoundError(
-                f"Version {version_id} has no such file on Civitai.",
-                hint="Open the version's page to see which files it has.",
-                marketplace=self.kind,
-            )
-        return _identity(version, chosen, kind)
 
     def open_download(self, source: Source, headers: Mapping[str, str]) -> requests.Response:
         if source.version_id is None:
@@ -147,7 +199,7 @@ class Civitai:
         return response
 
     def _api(self, method: str, path: str, *, json_body: Any = None) -> Any:
-        status, body = self._transport.json(method, self._base + path, json_body=json_body)
+        status, body, _ = self._transport.json(method, self._base + path, json_body=json_body)
         if status == 404:
             raise NotFoundError(
                 "Civitai does not have it.",
@@ -155,6 +207,8 @@ class Civitai:
                 marketplace=self.kind,
                 status=status,
             )
+        if status == 401:
+            raise login_required()
         if status == 451:
             raise region_blocked()
         if status >= 400:
@@ -167,59 +221,20 @@ class Civitai:
         return body
 
 
+def _version_body(version: Any) -> Mapping[str, Any]:
+    body = table(version)
+    if not count(body.get("id")) or not isinstance(body.get("files"), list):
+        raise unexpected("model-versions")
+    return body
+
+
 def _sources_in(version: Any) -> list[tuple[Source, str]]:
     """Every file of a version body with its digest; null entries and odd files give none."""
-    if not isinstance(version, dict) or not isinstance(version.get("id"), int):
+    body = table(version)
+    if not count(body.get("id")):
         return []
-    files = version.get("files")
-    found = []
-    for file in files if isinstance(files, list) else []:
-        sha256 = _digest(file, "SHA256")
-        if sha256:
-            found.append((_source(version, file), sha256))
-    return found
-
-
-def _digest(file: Any, kind: str) -> str:
-    """One of a file's `hashes` in lower case; empty when it has none."""
-    hashes = file.get("hashes") if isinstance(file, dict) else None
-    return str(hashes.get(kind) or "").lower() if isinstance(hashes, dict) else ""
-
-
-def _source(version: Mapping[str, Any], file: Mapping[str, Any]) -> Source:
-    file_id = file.get("id") if isinstance(file.get("id"), int) else None
-    model_id = version.get("modelId")
-    return Source(
-        kind=Civitai.kind,
-        url=download_url(version["id"], file_id),
-        air=version.get("air") if isinstance(version.get("air"), str) else None,
-        model_id=model_id if isinstance(model_id, int) else None,
-        version_id=version["id"],
-        file_id=file_id,
-    )
-
-
-def _identity(
-    version: Mapping[str, Any], file: Mapping[str, Any], kind: str | None
-) -> ModelIdentity:
-    sha256 = _digest(file, "SHA256")
-    if not SHA256_HEX.match(sha256):
-        raise UnavailableError(
-            "Civitai has not computed this file's SHA256 yet.", hint="Try again in an hour."
-        )
-    model_type = str((version.get("model") or {}).get("type"))
-    guessed = KIND_OF_FILE_TYPE.get(str(file.get("type"))) or KIND_OF_TYPE.get(model_type)
-    if kind is None and guessed is None:
-        raise BadResponseError(
-            f"Satchel does not know the folder of Civitai's model type {model_type!r}.",
-            hint="Say where it belongs, for example with --to loras.",
-        )
-    autov3 = _digest(file, "AutoV3")[:12]
-    return ModelIdentity(
-        kind=LEGACY_KINDS.get(kind, kind) if kind else str(guessed),
-        name=checked_name(str(file.get("name") or "")),
-        sha256=sha256,
-        size=None,  # sizeKB is occasionally wrong: the download's own length and hash decide
-        autov3=autov3 or None,
-        sources=(_source(version, file),),
-    )
+    found = [
+        (source_of(body, file), dict(published_digests(file)).get("SHA256", ""))
+        for file in items(body.get("files"))
+    ]
+    return [(source, sha256) for source, sha256 in found if sha256]

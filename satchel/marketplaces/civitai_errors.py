@@ -19,9 +19,9 @@ from ..errors import (
     UnavailableError,
 )
 from ..settings import origin_of
+from .civitai_records import MARKETPLACE
 from .transport import public_url, raise_for_overload
 
-MARKETPLACE = "civitai"
 MAX_REFUSAL_BYTES = 64 * 1024
 """How much of an error's body is read; the site's own are a few hundred bytes."""
 

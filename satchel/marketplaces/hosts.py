@@ -19,8 +19,13 @@ class Hosts:
     """The same for names whose first part changes: each begins with a dot."""
 
 
+NOWHERE = Hosts(frozenset())
+
 CIVITAI = Hosts(
-    frozenset({"civitai.com", "www.civitai.com", "civitai.red", "www.civitai.red", "civitai.green"}),
+    frozenset({
+        "civitai.com", "www.civitai.com", "civitai.red", "www.civitai.red",
+        "civitai.green", "www.civitai.green",
+    }),
     storage_suffixes=(
         ".r2.cloudflarestorage.com", ".backblazeb2.com", ".civitai.com", ".civitai.red",
     ),

@@ -19,8 +19,8 @@ class PublishedFile:
     """One file as a marketplace offers it."""
 
     identity: ModelIdentity
-    """Kind, portable name, digests as far as they are published, and this source. `kind` is empty
-    when nothing tells the folder."""
+    """Kind, the name as it is published (not yet checked), digests as far as they are published,
+    and this source. `kind` is empty when nothing tells the folder."""
     file_type: str = ""
     """The marketplace's own word: `Model`, `VAE`, `Training Data`, ..."""
     format: str = ""

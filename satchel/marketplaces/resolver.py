@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from ..catalog import Catalog
-from ..errors import ForbiddenUrlError
+from ..errors import BadResponseError, ForbiddenUrlError, NotFoundError, UnavailableError
+from ..file_names import checked_name
+from ..folders import LEGACY_KINDS
 from ..identity import ModelIdentity, Source
 from ..progress import Cancellation
+from ..references.values import DigestReference, Reference
 from ..settings import Settings
 from .base import Availability, Marketplace
 from .civitai import Civitai
+from .records import PublishedFile, PublishedVersion
 
 MARKETPLACES: tuple[Callable[[Settings, Cancellation | None], Marketplace], ...] = (Civitai,)
 """In the order to ask and to prefer."""
@@ -49,6 +54,55 @@ class Resolver:
                 found[sha256] += sources
         return found
 
+    def resolve(self, reference: Reference, kind: str | None = None) -> ModelIdentity:
+        """The one file that a reference means, with a name and digests that can be relied on.
+
+        Args:
+            kind: the folder it is meant for, whatever the marketplace says.
+
+        Raises:
+            NotFoundError: no marketplace has it.
+            AmbiguousReferenceError: it means several files.
+            UnavailableError: its SHA256 is not published.
+            UnsafePathError: its name cannot be used on every system.
+            MarketplaceError: a marketplace refuses, or does not answer properly.
+        """
+        version, file = self._published(reference)
+        label = self._by_kind[version.source].label
+        identity = file.identity
+        if identity.sha256 is None:
+            raise UnavailableError(
+                f"{label} has not computed this file's SHA256 yet.", hint="Try again in an hour."
+            )
+        if kind is None and not identity.kind:
+            raise BadResponseError(
+                f"Satchel does not know which folder {label}'s {file.file_type!r} of a"
+                f" {version.model_type!r} belongs to.",
+                hint="Say where it belongs, for example with --to loras.",
+            )
+        kind = LEGACY_KINDS.get(kind, kind) if kind else identity.kind
+        return replace(identity, kind=kind, name=checked_name(identity.name))
+
+    def _published(self, reference: Reference) -> tuple[PublishedVersion, PublishedFile]:
+        if isinstance(reference, DigestReference):
+            for market in self._by_kind.values():
+                version = market.find_version(reference)
+                for file in version.files if version else ():
+                    if version and (reference.kind, reference.hex) in file.digests:
+                        return version, file
+            raise NotFoundError(
+                f"No marketplace knows a file with the {reference.kind} {reference.hex}.",
+                hint="Check the digest.",
+            )
+        for market in self._by_kind.values():
+            if market.knows(reference):
+                versions = market.versions(reference)
+                file = market.choose(versions, reference)
+                return next((one, file) for one in versions if file in one.files)
+        raise NotFoundError(
+            "No source of models here knows such references.", hint="Update Satchel."
+        )
+
     def availability(self, models: Sequence[ModelIdentity]) -> list[Availability]:
         """For each model: the first source that is open, else the best refusal."""
         with ThreadPoolExecutor(_CHECKS_AT_ONCE) as pool:
@@ -57,7 +111,7 @@ class Resolver:
     def _availability_of(self, model: ModelIdentity) -> Availability:
         answers = []
         for source in self.usable_sources(model):
-            answer = self._by_kind[source.kind].availability(source, model.sha256 or "")
+            answer = self._by_kind[source.kind].availability([(source, model.sha256 or "")])[0]
             if answer.access == "open":
                 return answer
             answers.append(answer)

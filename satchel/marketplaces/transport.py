@@ -10,7 +10,7 @@ import socket
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -44,12 +44,23 @@ MAX_WAIT_S = 30.0
 """A server that asks for more patience than this is reported as unavailable instead."""
 
 
+class Answer(NamedTuple):
+    """What an API answered."""
+
+    status: int
+    body: Any
+    """Parsed JSON."""
+    headers: Mapping[str, str]
+    """Their names in any case."""
+
+
 class Transport:
     """Opens URLs for one marketplace.
 
     Args:
         policy: says which URLs may be opened.
-        token: sent as a bearer token, and only to `token_origin`.
+        token: sent only to `token_origin`.
+        scheme: the word before the token in the `Authorization` header.
     """
 
     def __init__(
@@ -58,10 +69,11 @@ class Transport:
         *,
         token: str | None = None,
         token_origin: str = "",
+        scheme: str = "Bearer",
         cancellation: Cancellation | None = None,
     ) -> None:
         self._policy = policy
-        self._token = token
+        self._authorization = f"{scheme} {token}" if token else ""
         self._token_origin = token_origin
         self._cancellation = cancellation or Cancellation()
         self._session = requests.Session()
@@ -80,30 +92,39 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         json_body: Any = None,
         redirected: bool = False,
+        follow: Literal["all", "same_origin"] = "all",
     ) -> requests.Response:
         """Sends one request, following checked redirects; the body is not read yet.
 
+        The token goes no further than the first redirect to another origin, even if a later one
+        leads back.
+
         Args:
             redirected: `url` is what an earlier request was redirected to.
+            follow: with `same_origin`, a redirect elsewhere is the answer.
 
         Raises:
             ForbiddenUrlError: the URL, or a redirect, leads where it may not.
             UnavailableError: no connection, or no answer in time.
         """
+        start, strayed = _origin(url), False
         for _ in range(MAX_REDIRECTS + 1):
             self._policy.check(url, redirected=redirected)
-            response = self._send(method, url, headers or {}, json_body)
+            response = self._send(method, url, headers or {}, json_body, not strayed)
             location = response.headers.get("Location")
             if response.status_code not in (301, 302, 303, 307, 308) or not location:
                 return response
-            response.close()
             url, redirected = urljoin(url, location), True
+            strayed = strayed or _origin(url) != start
+            if strayed and follow == "same_origin":
+                return response
+            response.close()
         raise BadResponseError(
             f"{urlsplit(url).hostname} redirects in circles.", hint="Try again later."
         )
 
-    def json(self, method: str, url: str, *, json_body: Any = None) -> tuple[int, Any]:
-        """Status and parsed body of an API call, retried while that is worth it.
+    def json(self, method: str, url: str, *, json_body: Any = None) -> Answer:
+        """The answer to an API call, retried while that is worth it.
 
         Raises:
             UnavailableError, RateLimitedError: still failing after the last attempt.
@@ -120,7 +141,7 @@ class Transport:
                 self._cancellation.wait(wait + random.uniform(0, 0.25))
         raise AssertionError("the loop returns or raises")
 
-    def _json_once(self, method: str, url: str, json_body: Any) -> tuple[int, Any]:
+    def _json_once(self, method: str, url: str, json_body: Any) -> Answer:
         with self.open(method, url, json_body=json_body) as response:
             raise_for_overload(response)
             try:
@@ -130,18 +151,23 @@ class Transport:
             if len(body) > MAX_JSON_BYTES:
                 raise _bad_response(response, "is far too large")
             try:
-                return response.status_code, json.loads(body)
+                return Answer(response.status_code, json.loads(body), response.headers)
             except (ValueError, RecursionError):
                 if response.status_code >= 400:
                     raise _unavailable(response) from None
                 raise _bad_response(response, "is no JSON") from None
 
     def _send(
-        self, method: str, url: str, headers: Mapping[str, str], json_body: Any
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        json_body: Any,
+        with_token: bool,
     ) -> requests.Response:
         sent = {"Accept-Encoding": "identity", **headers}
-        if self._token and origin_of(url) == self._token_origin:
-            sent["Authorization"] = f"Bearer {self._token}"
+        if self._authorization and with_token and origin_of(url) == self._token_origin:
+            sent["Authorization"] = self._authorization
         try:
             return self._session.request(
                 method,
@@ -185,6 +211,13 @@ def public_url(url: str) -> str:
     """A URL without query, fragment and credentials: safe to log and to show."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+
+
+def _origin(url: str) -> str:
+    try:
+        return origin_of(url)
+    except ValueError:  # malformed; the policy refuses it with a sentence
+        return ""
 
 
 def _unavailable(response: requests.Response) -> UnavailableError:

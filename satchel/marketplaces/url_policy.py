@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ForbiddenUrlError, UnavailableError
 from ..settings import Settings, origin_of
-from .hosts import HOSTS, Hosts
+from .hosts import HOSTS, NOWHERE, Hosts
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -28,7 +28,7 @@ class UrlPolicy:
     """Decides about URLs; the operator's own origins are the only exceptions."""
 
     trusted_origins: frozenset[str]
-    hosts: Hosts = Hosts(frozenset())
+    hosts: Hosts = NOWHERE
 
     @classmethod
     def of_source(cls, kind: str, settings: Settings) -> UrlPolicy:

@@ -1,90 +1,87 @@
-"""Texts that name a model: a SHA256, a Civitai URL or an AIR, parsed to one frozen value.
+"""Texts that name a model, parsed to one frozen value, and values written back as texts.
 
-AIR grammar (`@civitai/client`, Air.js): `urn:air:{ecosystem}:{type}:{source}:{id}@{version}`,
-optionally with `+fileId` and `.format`.
+Adding a form is one file with its grammar, and one line in `GRAMMARS`.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
-
-from ..errors import ReferenceSyntaxError
-from ..identity import SHA256_HEX
-from ..marketplaces.hosts import CIVITAI
-
-_AIR = re.compile(
-    r"(?:urn:)?(?:air:)?(?:[a-z0-9_/-]+:){0,2}civitai:[0-9]{1,18}@(?P<version>[0-9]{1,18})"
-    r"(?:\+(?P<file>[0-9]{1,18}))?(?:\.[a-z0-9]+)?\Z",
-    re.IGNORECASE,
-)
-_DOWNLOAD_PATH = re.compile(r"/api/download/models/([0-9]{1,18})/?\Z")
-_VERSION_PATH = re.compile(r"/(?:api/v1/)?model-versions/([0-9]{1,18})/?\Z")
-_MODEL_PATH = re.compile(r"/models/([0-9]+)(?:/[^/]*)?/?\Z")
-_NUMBER = re.compile(r"[0-9]{1,18}\Z")
-
-_GRAMMAR = (
-    "Write a SHA256, a Civitai URL with a version"
-    " (https://civitai.com/models/1?modelVersionId=2, https://civitai.com/api/download/models/2)"
-    " or an AIR (urn:air:sdxl:lora:civitai:1@2)."
+from ..marketplaces.hosts import HOSTS
+from . import air, civarchive, civitai, digests, huggingface, modelscope, plain, trainings
+from .grammar import URL_GRAMMAR, Parse, refuse
+from .values import (
+    ArchiveReference,
+    CivitaiReference,
+    DigestKind,
+    DigestReference,
+    FileNameReference,
+    HubReference,
+    Reference,
+    TrainingReference,
+    UrlReference,
 )
 
+GRAMMARS: tuple[tuple[str, Parse], ...] = (
+    (digests.GRAMMAR, digests.parse),
+    (civitai.GRAMMAR, civitai.parse),
+    (huggingface.GRAMMAR, huggingface.parse),
+    (modelscope.GRAMMAR, modelscope.parse),
+    (civarchive.GRAMMAR, civarchive.parse),
+    (trainings.GRAMMAR, trainings.parse),
+    (URL_GRAMMAR, plain.parse_url),
+    (air.GRAMMAR, air.parse),
+    (plain.NAME_GRAMMAR, plain.parse_name),
+)
+"""(how it is written, its parser), in the order to try them."""
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """Exactly one of `sha256` and `version_id` is set."""
-
-    sha256: str | None = None
-    version_id: int | None = None
-    file_id: int | None = None
-    """Which file of the version; the primary one without it."""
+_GRAMMAR = "a SHA256, a model's URL, an AIR (urn:air:sdxl:lora:civitai:1@2) or a file's name"
+_SITES = frozenset(host for hosts in HOSTS.values() for host in hosts.site)
+MAX_LENGTH = 1 << 20
 
 
 def parse_reference(text: str) -> Reference:
-    """Parses what a user, a URL or a graph says about where a model comes from.
+    """Parses what a user, a URL or a graph says about which model is meant.
+
+    Space around it does not count, nor does a missing `https://` before a host that is known.
 
     Raises:
-        ReferenceSyntaxError: none of the known forms, or a Civitai page without a version.
+        ReferenceSyntaxError: it is none of the known forms, or breaks the rules of its own;
+            `details` has the position and the grammar.
+        AmbiguousReferenceError: it is the answer of a training that made several files.
     """
     stripped = text.strip()
-    if SHA256_HEX.match(stripped.lower()):
-        return Reference(sha256=stripped.lower())
-    air = _AIR.match(stripped)
-    if air is not None:
-        file_id = air["file"]
-        return Reference(version_id=int(air["version"]), file_id=int(file_id) if file_id else None)
-    if "://" in stripped:
-        return _parse_url(stripped)
-    raise _unreadable(text, "it is none of the known forms")
+    if len(stripped) > MAX_LENGTH:
+        raise refuse(stripped, MAX_LENGTH, "it is far too long", _GRAMMAR)
+    if stripped.partition("/")[0].lower() in _SITES:
+        stripped = f"https://{stripped}"
+    for _, parse in GRAMMARS:
+        reference = parse(stripped)
+        if reference is not None:
+            return reference
+    raise refuse(stripped, 0, "it is none of the known forms", _GRAMMAR)
 
 
-def _parse_url(text: str) -> Reference:
-    try:
-        parts = urlsplit(text)
-        query = parse_qs(parts.query)
-    except ValueError:
-        raise _unreadable(text, "it is no valid URL") from None
-    if (parts.hostname or "").lower() not in CIVITAI.site:
-        raise _unreadable(text, "it is no address of Civitai")
-    file_id = _number(query.get("fileId"))
-    for pattern in (_DOWNLOAD_PATH, _VERSION_PATH):
-        match = pattern.search(parts.path)
-        if match:
-            return Reference(version_id=int(match[1]), file_id=file_id)
-    version_id = _number(query.get("modelVersionId"))
-    if version_id is not None:
-        return Reference(version_id=version_id, file_id=file_id)
-    if _MODEL_PATH.search(parts.path):
-        raise _unreadable(text, "it names a model page but not one of its versions")
-    raise _unreadable(text, "it is no model page")
+def to_text(reference: Reference) -> str:
+    """The canonical text of a reference: public, without secrets, and parsed to the same value."""
+    match reference:
+        case DigestReference():
+            return digests.to_text(reference)
+        case CivitaiReference():
+            return civitai.to_text(reference)
+        case HubReference(source="huggingface"):
+            return huggingface.to_text(reference)
+        case HubReference():
+            return modelscope.to_text(reference)
+        case ArchiveReference():
+            return civarchive.to_text(reference)
+        case TrainingReference():
+            return trainings.to_text(reference)
+        case UrlReference():
+            return reference.url
+        case FileNameReference():
+            return reference.name
 
 
-def _number(values: list[str] | None) -> int | None:
-    return int(values[0]) if values and _NUMBER.match(values[0]) else None
-
-
-def _unreadable(text: str, reason: str) -> ReferenceSyntaxError:
-    return ReferenceSyntaxError(
-        f"{text!r} does not name a model: {reason}.", hint=_GRAMMAR, text=text, position=0
-    )
+__all__ = [
+    "ArchiveReference", "CivitaiReference", "DigestKind", "DigestReference", "FileNameReference",
+    "HubReference", "Reference", "TrainingReference", "UrlReference", "parse_reference", "to_text",
+]  # fmt: skip

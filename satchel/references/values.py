@@ -1,4 +1,4 @@
-"""What a text can name: one frozen value per way of naming a model, each with its canonical text."""
+"""What a text can name: one frozen value per way of naming a model."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ class DigestReference:
     kind: DigestKind
     hex: str
     """Lower case."""
+    also: tuple[DigestKind, ...] = ()
+    """What else a digest of that length may be, when the text does not say its kind."""
+
+    @property
+    def kinds(self) -> tuple[DigestKind, ...]:
+        """All that it may be, likeliest first."""
+        return (self.kind, *self.also)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..errors import ReferenceSyntaxError
+from ..errors import InvalidInputError
 from ..folders import posix_name
 from ..identity import SHA256_HEX, ModelIdentity, Source
-from ..references import parse_reference
+from ..references import (
+    CivitaiReference,
+    HubReference,
+    Reference,
+    TrainingReference,
+    parse_reference,
+)
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, LockedModel
 from .places import Place, api_places, embedded_models, ui_places
@@ -114,10 +120,22 @@ def _from_graph(named: NamedModel) -> LockedModel:
 def source_of_url(url: str) -> Source:
     """A source from a URL that somebody else wrote; whether it may be opened is decided later."""
     try:
-        reference = parse_reference(url)
-    except ReferenceSyntaxError:
-        return Source("https", url)
-    return Source("civitai", url, version_id=reference.version_id, file_id=reference.file_id)
+        reference: Reference | None = parse_reference(url)
+    except InvalidInputError:
+        reference = None
+    match reference:
+        case CivitaiReference():
+            return Source(
+                "civitai",
+                url,
+                model_id=reference.model_id,
+                version_id=reference.version_id,
+                file_id=reference.file_id,
+            )
+        case HubReference() | TrainingReference():
+            return Source(reference.source, url)
+        case _:
+            return Source("https", url)
 
 
 def _embedded_entry(place: Place) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..folders import posix_name
+from ..urls import without_secrets
 from . import png
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
 from .places import Place, api_places, embedded_models, rename, ui_places
-from .scrub import is_whole_path, without_secrets
+from .scrub import is_whole_path
 
 Json = dict[str, Any]
 

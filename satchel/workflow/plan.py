@@ -226,8 +226,8 @@ def _with_allowed_sources(
     allowed, refusal = [], ""
     for source in model.identity.sources:
         try:
-            UrlPolicy.of_source(source.kind, settings).check(source.url)
             resolver.marketplace(source.kind)
+            UrlPolicy.of_source(source.kind, settings).check(source.url)
         except SatchelError as error:
             refusal = f"{error} {error.hint}".strip()
         else:

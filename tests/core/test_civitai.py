@@ -25,6 +25,7 @@ from satchel.errors import (
 from satchel.identity import ModelIdentity, Source
 from satchel.marketplaces.civitai import Civitai, download_url
 from satchel.marketplaces.resolver import Resolver
+from satchel.references import CivitaiReference
 from satchel.settings import Settings, SourceSettings, origin_of
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -52,6 +53,11 @@ def civitai(settings):
 
 
 @pytest.fixture
+def resolve(settings, tmp_path):
+    return Resolver(settings, Catalog(tmp_path / "catalog.sqlite3")).resolve
+
+
+@pytest.fixture
 def publish(market, tmp_path):
     def build(name="a.safetensors", seed=0, **options):
         path = write_safetensors(tmp_path / "published" / f"{seed}-{name}", seed=seed)
@@ -67,6 +73,11 @@ def source_of(published) -> Source:
         version_id=published.version_id,
         file_id=published.file_id,
     )
+
+
+def availability(civitai, source, sha256):
+    (found,) = civitai.availability([(source, sha256)])
+    return found
 
 
 def answer(market, monkeypatch, body, path=BATCH) -> None:
@@ -197,7 +208,7 @@ def test_answers_are_asked_once_and_kept_in_the_catalog(settings, market, publis
 def test_a_source_tells_whether_it_is_open(civitai, publish, options, access, reason):
     lora = publish(**options)
 
-    found = civitai.availability(source_of(lora), lora.sha256.lower())
+    found = availability(civitai, source_of(lora), lora.sha256.lower())
 
     assert found.access == access
     assert reason in found.reason
@@ -208,13 +219,13 @@ def test_a_login_is_no_obstacle_to_who_has_a_token(market, publish):
     lora = publish(require_login=True)
     civitai = Civitai(Settings({"civitai": SourceSettings(market.site_url, KEY)}))
 
-    assert civitai.availability(source_of(lora), lora.sha256.lower()).access == "open"
+    assert availability(civitai, source_of(lora), lora.sha256.lower()).access == "open"
 
 
 def test_a_file_that_was_replaced_is_gone(civitai, publish):
     lora = publish()
 
-    found = civitai.availability(source_of(lora), "0" * 64)
+    found = availability(civitai, source_of(lora), "0" * 64)
 
     assert (found.access, "another file" in found.reason) == ("gone", True)
 
@@ -223,11 +234,11 @@ def test_a_file_that_left_its_version_is_gone(civitai, publish):
     lora = publish()
     source = Source("civitai", "https://civitai.com/", version_id=lora.version_id, file_id=1)
 
-    assert civitai.availability(source, lora.sha256.lower()).access == "gone"
+    assert availability(civitai, source, lora.sha256.lower()).access == "gone"
 
 
 def test_a_source_without_a_version_is_unknown(civitai, market):
-    found = civitai.availability(Source("civitai", "https://civitai.com/"), "0" * 64)
+    found = availability(civitai, Source("civitai", "https://civitai.com/"), "0" * 64)
 
     assert found.access == "unknown"
     assert market.requests == []
@@ -240,7 +251,7 @@ def test_an_odd_answer_about_a_source_is_no_crash(civitai, market, publish, monk
     lora = publish()
     answer(market, monkeypatch, body, r"/api/v1/model-versions/mini/([^/]+)")
 
-    found = civitai.availability(source_of(lora), lora.sha256.lower())
+    found = availability(civitai, source_of(lora), lora.sha256.lower())
 
     assert found.access == ("open" if isinstance(body, dict) else "unknown")
 
@@ -250,7 +261,7 @@ def test_silence_about_a_source_is_unknown_and_not_gone(civitai, market, publish
     lora = publish()
     market.fault(fault, times=None)
 
-    found = civitai.availability(source_of(lora), lora.sha256.lower())
+    found = availability(civitai, source_of(lora), lora.sha256.lower())
 
     assert found.access == "unknown"
     assert found.reason.endswith(".")
@@ -300,52 +311,55 @@ def test_a_source_of_an_unknown_kind_is_not_asked(settings, market, tmp_path):
         ({"type": "Upscaler"}, "upscale_models"),
     ],
 )
-def test_a_version_is_its_primary_file_in_its_folder(civitai, publish, options, kind):
+def test_a_version_is_its_primary_file_in_its_folder(resolve, publish, options, kind):
     lora = publish(**options)
 
-    model = civitai.resolve(lora.version_id, None, None)
+    model = resolve(CivitaiReference(None, lora.version_id))
 
     assert (model.kind, model.name, model.sha256) == (kind, lora.name, lora.sha256.lower())
     assert model.autov3 == lora.hashes["AutoV3"].lower()
     assert [source.file_id for source in model.sources] == [lora.file_id]
 
 
-def test_a_file_id_and_a_folder_of_the_users_choice_win(civitai, publish):
+def test_a_file_id_and_a_folder_of_the_users_choice_win(resolve, publish):
     lora = publish(seed=1)
     vae = publish("b.safetensors", seed=2, in_version=lora, file_type="VAE")
 
-    assert civitai.resolve(lora.version_id, vae.file_id, None).kind == "vae"
-    assert civitai.resolve(lora.version_id, vae.file_id, "unet").kind == "diffusion_models"
-    assert civitai.resolve(lora.version_id, None, "vae").name == lora.name
+    assert resolve(CivitaiReference(None, lora.version_id, vae.file_id)).kind == "vae"
+    assert (
+        resolve(CivitaiReference(None, lora.version_id, vae.file_id), "unet").kind
+        == "diffusion_models"
+    )
+    assert resolve(CivitaiReference(None, lora.version_id), "vae").name == lora.name
 
 
-def test_a_version_that_cannot_be_resolved_says_why(civitai, publish):
+def test_a_version_that_cannot_be_resolved_says_why(resolve, publish):
     lora = publish()
     odd = publish(type="Poses")
 
     with pytest.raises(NotFoundError, match="does not have it"):
-        civitai.resolve(1, None, None)
+        resolve(CivitaiReference(None, 1))
     with pytest.raises(NotFoundError, match="no such file"):
-        civitai.resolve(lora.version_id, 1, None)
+        resolve(CivitaiReference(None, lora.version_id, 1))
     with pytest.raises(BadResponseError, match="Poses"):
-        civitai.resolve(odd.version_id, None, None)
+        resolve(CivitaiReference(None, odd.version_id))
 
 
-def test_a_hostile_name_on_the_site_is_refused(civitai, publish):
+def test_a_hostile_name_on_the_site_is_refused(resolve, publish):
     lora = publish(file_name="..%2F..%2Fx.safetensors")
 
     with pytest.raises(UnsafePathError):
-        civitai.resolve(lora.version_id, None, None)
+        resolve(CivitaiReference(None, lora.version_id))
 
 
 @pytest.mark.parametrize("sha256", [None, "", "../../../etc/passwd", "g" * 64, "AB12"])
-def test_a_file_without_a_true_sha256_cannot_be_resolved(civitai, market, monkeypatch, sha256):
+def test_a_file_without_a_true_sha256_cannot_be_resolved(resolve, market, monkeypatch, sha256):
     file = {"id": 8, "primary": True, "name": "a.safetensors", "hashes": {"SHA256": sha256}}
     body = {"id": 7, "model": {"type": "LORA"}, "files": [file]}
     answer(market, monkeypatch, body, r"/api/v1/model-versions/([^/]+)")
 
     with pytest.raises(UnavailableError, match="SHA256"):
-        civitai.resolve(7, None, None)
+        resolve(CivitaiReference(None, 7))
 
 
 # --- downloads -----------------------------------------------------------------------------------

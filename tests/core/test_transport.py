@@ -23,6 +23,7 @@ from satchel.errors import (
     SatchelError,
     UnavailableError,
 )
+from satchel.marketplaces.hosts import CIVITAI
 from satchel.marketplaces.transport import Transport, public_url
 from satchel.marketplaces.url_policy import UrlPolicy
 from satchel.progress import Cancellation
@@ -67,7 +68,7 @@ def transport(market, waits):
 
 def make_transport(waits: Waits, site: str, *others: str) -> Transport:
     return Transport(
-        UrlPolicy(frozenset({origin_of(url) for url in (site, *others)})),
+        UrlPolicy(frozenset({origin_of(url) for url in (site, *others)}), CIVITAI),
         token=TOKEN,
         token_origin=origin_of(site),
         cancellation=waits,
@@ -178,7 +179,7 @@ def test_a_first_url_outside_the_allowlist_is_refused(transport):
 def test_a_relative_redirect_is_followed(transport, market):
     market.fault("redirect", location="/api/v1/enums")
 
-    status, body = transport.json("GET", f"{market.site_url}/api/v1/me")
+    status, body, _ = transport.json("GET", f"{market.site_url}/api/v1/me")
 
     assert (status, "ModelType" in body) == (200, True)
 
@@ -239,7 +240,7 @@ def test_the_address_that_was_checked_is_the_one_connected_to(monkeypatch):
     tried = record_connections(monkeypatch)
 
     with pytest.raises(UnavailableError, match="cannot be reached"):
-        Transport(UrlPolicy(frozenset())).open("GET", "https://civitai.com/a?token=secret")
+        Transport(UrlPolicy(frozenset(), CIVITAI)).open("GET", "https://civitai.com/a?token=secret")
 
     assert (asked, tried) == (["civitai.com"], [("104.18.2.3", 443)])
 
@@ -284,7 +285,7 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch, waits):
         monkeypatch.delenv("no_proxy", raising=False)
         transport = make_transport(waits, "http://mirror.lan")
 
-        assert transport.json("GET", "http://mirror.lan/a") == (200, {"from": "the proxy"})
+        assert transport.json("GET", "http://mirror.lan/a")[:2] == (200, {"from": "the proxy"})
 
     assert got[0].path == "http://mirror.lan/a"
 
@@ -397,7 +398,7 @@ def test_json_that_nobody_can_read_is_a_bad_answer(waits, body):
 def test_a_refusal_is_handed_on_without_a_retry(transport, market, status):
     market.fault("status", status=status)
 
-    found, body = transport.json("GET", f"{market.site_url}/api/v1/enums")
+    found, body, _ = transport.json("GET", f"{market.site_url}/api/v1/enums")
 
     assert (found, body) == (status, {"error": "Error getting file"})
     assert len(market.requests) == 1
@@ -406,7 +407,7 @@ def test_a_refusal_is_handed_on_without_a_retry(transport, market, status):
 def test_a_body_is_sent_again_with_a_retry(transport, market, lora):
     market.fault("html_502")
 
-    status, body = transport.json("POST", market.site_url + BATCH, json_body=[lora.sha256])
+    status, body, _ = transport.json("POST", market.site_url + BATCH, json_body=[lora.sha256])
 
     assert (status, body[0]["id"]) == (200, lora.version_id)
 
