@@ -59,8 +59,9 @@ class Board:
             end = piece.end
             if end is None or reach is None or end >= reach or not self.shared:
                 return False
-            starts = [other.position for other in self._active if other.position >= end]
+            others = [other for other in self._active if other is not piece]
             gap = next((gap for gap in self._part.missing() if gap[0] <= end < gap[1]), (0, 0))
+            starts = [other.position for other in others if other.position >= end]
             piece.end = max(end, min([reach, gap[1], end + self._longest, *starts]))
             return piece.left > 0
 

@@ -76,6 +76,8 @@ class Transfer:
         self._limits, self._report, self._cancellation = limits, report, cancellation
         self._may_resume = True
         """Whether to ask for the rest only; no more once a server has refused that."""
+        self._may_share = limits.connections > 1
+        """Whether to open further connections; no more once one of them got the whole file."""
         self._helpers: list[threading.Thread] = []
         part.total = order.size if order.size is not None else part.total
         if part.total is not None and part.end > part.total:
@@ -214,9 +216,10 @@ class Transfer:
         """Whether an answer's body belongs where the piece is."""
         part = self._part
         if answer.status == 200 and part.arrived:
-            if not own and answer.validator == part.validator:
-                raise _NoRanges
             if self._board.shared:
+                if answer.validator == part.validator:
+                    self._may_share = False
+                    raise _Changed if own else _NoRanges
                 raise _Changed
             self._restart(piece)
         if answer.start != piece.position:
@@ -291,7 +294,7 @@ class Transfer:
     def _call_helpers(self, answer: Answer, piece: Piece) -> None:
         """Opens further connections when the server gives ranges and enough is missing."""
         missing = sum(end - start for start, end in self._part.missing())
-        worth_it = self._limits.connections > 1 and missing >= SEGMENTED_BYTES
+        worth_it = self._may_share and missing >= SEGMENTED_BYTES
         if self._helpers or not worth_it or not answer.ranges:
             return
         self._board.share(piece, missing, self._limits.connections)

@@ -24,6 +24,7 @@ from .messages import (
     redirect_reply,
     text_reply,
 )
+from .storage import parse_range
 
 BAD_GATEWAY_PAGE = (
     "<!DOCTYPE html>\n<head>\n<title>civitai.com | 502: Bad gateway</title>\n</head>\n"
@@ -121,10 +122,14 @@ def _whole(fault: Fault, reply: Reply, request: Request) -> Reply:
 
 def _replaced(fault: Fault, reply: Reply, request: Request) -> Reply:
     """The file as its owner has saved it again: whoever has begun with the old one starts over."""
-    known = request.headers.get("If-Range", fault.etag)
-    if known != fault.etag:
-        reply = replace(_whole(fault, reply, request), status=200)
-    return replace(reply, headers={**reply.headers, "ETag": fault.etag, "Accept-Ranges": "bytes"})
+    reply = replace(reply, headers={**reply.headers, "ETag": fault.etag})
+    assert isinstance(reply.body, FileRange)
+    span = parse_range(request.headers.get("Range", ""), reply.body.size)
+    if span is None or request.headers.get("If-Range", fault.etag) != fault.etag:
+        return replace(_whole(fault, reply, request), headers=reply.headers)
+    start, end = span
+    headers = {**reply.headers, "Content-Range": f"bytes {start}-{end}/{reply.body.size}"}
+    return Reply(206, headers, replace(reply.body, start=start, length=end - start + 1))
 
 
 def _bomb(fault: Fault, reply: Reply, request: Request) -> Reply:

@@ -17,11 +17,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.marketplace import Marketplace, Published
+from support.downloads import (
+    KEY,
+    SIZE,
+    NoWaits,
+    identity,
+    listing,
+    original,
+    part_of,
+    ranges,
+    source_of,
+)
 from support.models import write_safetensors
-from support.workspaces import make_workspace
 
-from satchel.downloads import Downloader
 from satchel.downloads.part import Part
 from satchel.downloads.space import SPARE_BYTES
 from satchel.errors import (
@@ -38,96 +46,11 @@ from satchel.errors import (
 )
 from satchel.folders import open_folders
 from satchel.hashes import hash_file
-from satchel.identity import ModelIdentity, Source
-from satchel.marketplaces.civitai import download_url
+from satchel.identity import Source
 from satchel.progress import Cancellation
 from satchel.settings import origin_of
 
-ROOT = Path(__file__).resolve().parents[2]
-SIZE = 400_000
-KEY = "0123456789abcdef0123456789abcdef"
-
-
-class NoWaits(Cancellation):
-    """Does not sleep between attempts, but may do something instead."""
-
-    def __init__(self, instead=lambda: None) -> None:
-        super().__init__()
-        self._instead = instead
-
-    def wait(self, seconds: float) -> None:
-        self._instead()
-        self.check()
-
-
-@pytest.fixture
-def market():
-    with Marketplace(keys=(KEY,)) as market:
-        yield market
-
-
-@pytest.fixture
-def publish(market, tmp_path):
-    def build(seed=0, elements=SIZE // 4, **options) -> Published:
-        path = tmp_path / "published" / f"{seed}.safetensors"
-        if not path.exists():
-            write_safetensors(path, {"w": (elements,)}, seed=seed)
-        return market.publish(path, model_name="Ink", **options)
-
-    return build
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "models" / "loras"
-
-
-@pytest.fixture
-def fetch(market, tmp_path, folder):
-    """Fetches a published file to `loras/a.safetensors`, as a process of its own would."""
-
-    def run(*published: Published, cancellation=None, report=None, name="a.safetensors", **changes):
-        space = make_workspace(tmp_path, market, **changes.pop("settings", {}))
-        downloader = Downloader(
-            space.resolver(), report or (lambda event: None), cancellation or NoWaits()
-        )
-        return downloader.fetch(identity(*published, name=name, **changes), folder / name)
-
-    return run
-
-
-def identity(*published: Published, **changes) -> ModelIdentity:
-    first = published[0]
-    values = {
-        "kind": "loras",
-        "name": "a.safetensors",
-        "sha256": first.sha256.lower(),
-        "size": first.size,
-        "sources": tuple(source_of(item) for item in published),
-        **changes,
-    }
-    return ModelIdentity(**values)
-
-
-def source_of(published: Published) -> Source:
-    url = download_url(published.version_id, published.file_id)
-    return Source("civitai", url, None, None, published.version_id, published.file_id)
-
-
-def part_of(folder: Path, published: Published) -> Path:
-    return folder / f".satchel-{published.sha256.lower()[:24]}.part"
-
-
-def original(tmp_path: Path, seed: int = 0) -> bytes:
-    return (tmp_path / "published" / f"{seed}.safetensors").read_bytes()
-
-
-def listing(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
-
-
-def ranges(market: Marketplace) -> list[str | None]:
-    return [r.headers.get("Range") for r in market.requests if r.origin == "storage"]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 # --- when all is well ----------------------------------------------------------------------------
