@@ -15,14 +15,14 @@ class Board:
         self._part = part
         self._changed = threading.Condition()
         self._active: list[Piece] = []
-        self._longest = 0
+        self._connections = 1
         self._failure: BaseException | None = None
         self.stopped = False
 
     @property
     def shared(self) -> bool:
         """Whether several connections fetch the file, each its pieces."""
-        return self._longest > 0
+        return self._connections > 1
 
     def take(self) -> Piece | None:
         """The next piece, or the second half of another; None when there is nothing to share."""
@@ -41,13 +41,14 @@ class Board:
                 self._changed.wait(seconds)
             return piece
 
-    def share(self, piece: Piece, missing: int, connections: int) -> None:
+    def share(self, piece: Piece, connections: int) -> None:
         """From now on pieces are short enough for several connections; so is this one."""
         with self._changed:
-            self._longest = piece_bytes(missing, connections)
+            self._connections = connections
             self._part.segmented = True
             self._part.save()
-            piece.end = min(piece.end or 0, piece.position + self._longest)
+            end, piece.end = piece.end or 0, piece.position
+            piece.end = min(end, piece.position + self._longest())
 
     def extend(self, piece: Piece, reach: int | None) -> bool:
         """Lets a piece go on with the bytes that follow it, if nobody fetches them.
@@ -62,7 +63,7 @@ class Board:
             others = [other for other in self._active if other is not piece]
             gap = next((gap for gap in self._part.missing() if gap[0] <= end < gap[1]), (0, 0))
             starts = [other.position for other in others if other.position >= end]
-            piece.end = max(end, min([reach, gap[1], end + self._longest, *starts]))
+            piece.end = max(end, min([reach, gap[1], end + self._longest(), *starts]))
             return piece.left > 0
 
     def give_back(self, piece: Piece) -> None:
@@ -80,7 +81,7 @@ class Board:
         missing = self._part.missing()
         if not missing and not self._active and not self._part.complete:
             return self._activate(Piece(0, 0))  # an empty file, which is not there yet
-        choice = plan_piece(missing, self._active, self._longest or self._part.total or 0)
+        choice = plan_piece(missing, self._active, self._longest())
         if choice is None:
             return None
         if not isinstance(choice, Split):
@@ -89,6 +90,14 @@ class Board:
         piece = Piece(choice.start, victim.end)
         victim.end = choice.start
         return self._activate(piece)
+
+    def _longest(self) -> int:
+        """The longest piece to take now."""
+        if not self.shared:
+            return self._part.total or 0
+        missing = sum(end - start for start, end in self._part.missing())
+        free = missing - sum(piece.left for piece in self._active)
+        return piece_bytes(free, self._connections)
 
     def _activate(self, piece: Piece) -> Piece:
         self._active.append(piece)

@@ -12,6 +12,7 @@ import json
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -25,6 +26,8 @@ SAVE_S = 1.0
 """How often the sidecar of a file with holes is written."""
 SPACE_BYTES = 64 << 20
 """How many bytes are written between two looks at the free space."""
+FLUSH_BYTES = 32 << 20
+"""How many bytes are written between two flushes, so that the last one has little left to do."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _VERSION = 1
 
@@ -44,7 +47,8 @@ class Part:
         self._lock = threading.RLock()
         self._written = Ranges()
         self._saved_at = 0.0
-        self._unchecked = 0
+        self._unchecked = self._unflushed = 0
+        self._flusher: ThreadPoolExecutor | None = None
         self._load()
 
     @property
@@ -110,6 +114,11 @@ class Part:
         with self._lock:
             self._written.add(position, position + len(data))
             due = self.segmented and time.monotonic() - self._saved_at > SAVE_S
+            self._unflushed += len(data)
+            if self._unflushed >= FLUSH_BYTES:
+                self._unflushed = 0
+                self._flusher = self._flusher or ThreadPoolExecutor(1, "satchel-flush")
+                self._flusher.submit(_flush, self.path)
         if due:
             self.save()
 
@@ -135,6 +144,9 @@ class Part:
 
     def close(self) -> None:
         """Leaves it for the next run, if there is anything to go on from."""
+        if self._flusher is not None:
+            self._flusher.shutdown(cancel_futures=True)
+            self._flusher = None
         if self.arrived == 0 and not self.complete:
             self.discard()
         elif self.segmented and self.path.exists():
@@ -175,6 +187,11 @@ class Part:
             self._written = Ranges([(0, length)])
             return
         self._written, self.segmented = written, True
+
+
+def _flush(path: Path) -> None:
+    with suppress(OSError), path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def sidecar_of(path: Path) -> Path:

@@ -297,7 +297,7 @@ class Transfer:
         worth_it = self._may_share and missing >= SEGMENTED_BYTES
         if self._helpers or not worth_it or not answer.ranges:
             return
-        self._board.share(piece, missing, self._limits.connections)
+        self._board.share(piece, self._limits.connections)
         self._helpers = [
             threading.Thread(target=self._help, name="satchel-transfer", daemon=True)
             for _ in range(self._limits.connections - 1)

@@ -103,7 +103,7 @@ ENDS_BADLY = {
     "redirect to a private address": ("redirect_private", {}, ForbiddenUrlError, 1),
     "redirect elsewhere": ("redirect_http_elsewhere", {}, ForbiddenUrlError, 1),
     "redirect loop": ("redirect_loop", {}, BadResponseError, None),
-    "gzip bomb": ("gzip_bomb", {"after": 50 << 20}, BadResponseError, 2),
+    "gzip bomb": ("gzip_bomb", {"after": 4 << 20}, BadResponseError, 2),
     "silence": ("slow_header", {"seconds": 30}, UnavailableError, None),
 }
 

@@ -70,13 +70,14 @@ def test_what_is_no_list_of_spans_is_not_believed(value):
 @pytest.mark.parametrize(
     ("missing", "connections", "expected"),
     [
-        (32 * MIB, 4, 8 * MIB),
+        (160 * MIB, 4, 30 * MIB),
+        (80 * MIB, 4, 15 * MIB),
         (8 * MIB, 8, MIN_PIECE_BYTES),
         (8 << 30, 8, MAX_PIECE_BYTES),
-        (33 * MIB + 1, 1, 33 * MIB + 1),
+        (32 * MIB + 1, 2, 12 * MIB + 1),
     ],
 )
-def test_a_file_of_ordinary_size_has_one_piece_per_connection(missing, connections, expected):
+def test_pieces_become_shorter_towards_the_end(missing, connections, expected):
     assert piece_bytes(missing, connections) == expected
 
 
