@@ -70,7 +70,7 @@ def _send(connection: socket.socket, path: str, head: str, rate: float) -> None:
     end = int(match[2]) + 1 if match and match[2] else size
     status = f"206 Partial\r\nContent-Range: bytes {start}-{end - 1}/{size}" if match else "200 OK"
     connection.sendall(
-        f"HTTP/1.1 {status}\r\nAccept-Ranges: bytes\r\nETag: \"bench\"\r\n"
+        f'HTTP/1.1 {status}\r\nAccept-Ranges: bytes\r\nETag: "bench"\r\n'
         f"Content-Type: application/octet-stream\r\nContent-Length: {end - start}\r\n\r\n".encode()
     )
     if head.startswith("HEAD"):

@@ -170,9 +170,7 @@ def _drain(port: int, start: int, end: int) -> None:
             left -= connection.recv_into(buffer)
 
 
-def _satchel(
-    target: Path, port: int, digests: FileDigests, connections: int, verify: bool
-) -> None:
+def _satchel(target: Path, port: int, digests: FileDigests, connections: int, verify: bool) -> None:
     site = f"http://127.0.0.1:{port}"
     settings = Settings(
         sources={"civitai": SourceSettings(site)},

@@ -63,7 +63,9 @@ def test_the_site_is_asked_once_for_all_of_them(fetch, lora, market):
     assert conditions[0] is None
     assert len(set(conditions[1:])) == 1
     assert conditions[1] is not None
-    assert not [r for r in market.requests if r.origin == "storage" and "Authorization" in r.headers]
+    assert not [
+        r for r in market.requests if r.origin == "storage" and "Authorization" in r.headers
+    ]
 
 
 def test_a_link_that_has_expired_is_asked_for_again(downloader, lora, market):
