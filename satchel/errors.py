@@ -157,6 +157,13 @@ class GoneError(MarketplaceError):
     http_status = 410
 
 
+class QuotaExceededError(MarketplaceError):
+    """A limit that waiting a moment does not lift."""
+
+    code = "quota_exceeded"
+    http_status = 429
+
+
 class RateLimitedError(MarketplaceError):
     """`details`: `retry_after_s` when the marketplace says it."""
 

@@ -51,11 +51,32 @@ def _add_file_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     scan = _command(commands, "scan", "list the model files of this machine")
     scan.add_argument("kinds", nargs="*", metavar="KIND", help="such as loras; default: all")
     scan.add_argument("--hash", action="store_true", help="hash the files that are not known yet")
+    scan.add_argument(
+        "--look-up", action="store_true", help="and ask marketplaces what they are, by digest"
+    )
     identify = _command(commands, "identify", "tell what a model file is, from its own bytes")
     identify.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    identify.add_argument(
+        "--all-digests", action="store_true", help="AutoV1, BLAKE3 and CRC32, too"
+    )
+    _add_search_commands(commands)
     get = _command(commands, "get", "fetch one model by SHA256, Civitai URL or AIR")
     get.add_argument("reference", metavar="REF")
     get.add_argument("--to", metavar="KIND", choices=KINDS, help="folder, when REF does not tell")
+
+
+def _add_search_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    find = _command(
+        commands, "find", "find files that are here by digest, AIR, name, size or words"
+    )
+    find.add_argument("query", metavar="QUERY")
+    find.add_argument("--kind", action="append", metavar="KIND", help="look only there; repeatable")
+    find.add_argument("--limit", type=int, default=50, metavar="N", help="50 if not given")
+    updates = _command(commands, "updates", "ask which files have a newer published version")
+    updates.add_argument("kinds", nargs="*", metavar="KIND", help="such as loras; default: all")
+    updates.add_argument(
+        "--known-only", action="store_true", help="send no digests: only models that are known"
+    )
 
 
 def _graphs(

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import InvalidInputError, SatchelError
 from ..file_names import check_format, destination
 from ..folders import LocalModel
-from ..identify import identify_file
 from ..identity import ModelIdentity
 from ..references import parse_reference
 from ..workflow.author import build_lock
@@ -20,20 +17,9 @@ from ..workflow.install import install
 from ..workflow.plan import Plan, plan_document
 from ..workflow.verify import VerifiedModel, verify_document
 from ..workspace import Workspace
-from . import outputs, texts
-from .terminal import size_text, table
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a command found."""
-
-    value: Any
-    """For `--json`."""
-    text: str
-    status: int = 0
-    complaints: tuple[str, ...] = ()
-    """Sentences for stderr: what was refused, or could not be done."""
+from . import files, outputs, texts
+from .result import Result
+from .terminal import size_text
 
 
 def lock(arguments: argparse.Namespace, workspace: Workspace) -> Result:
@@ -98,40 +84,6 @@ def verify(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     )
 
 
-def scan(arguments: argparse.Namespace, workspace: Workspace) -> Result:
-    """Lists model files."""
-    unknown = [kind for kind in arguments.kinds if kind not in workspace.folders]
-    if unknown:
-        raise InvalidInputError(
-            f"{unknown[0]!r} is no model folder here.",
-            hint="Folders: " + ", ".join(sorted(workspace.folders.roots)) + ".",
-        )
-    library = workspace.library(may_hash=arguments.hash)
-    rows: list[tuple[str, ...]] = []
-    values = []
-    for model in workspace.folders.files(arguments.kinds or None):
-        digests = library.digests(model)
-        sha256, autov3 = (digests.sha256, digests.autov3) if digests else (None, None)
-        values.append(
-            {
-                "name": model.name,
-                "directory": model.kind,
-                "path": str(model.path),
-                "size": model.size,
-                "sha256": sha256,
-                "autov3": autov3,
-            }
-        )
-        rows.append((model.name, model.kind, size_text(model.size), sha256 or "not hashed"))
-    return Result(values, table(rows) if rows else texts.no_models(workspace.folders))
-
-
-def identify(arguments: argparse.Namespace, workspace: Workspace) -> Result:
-    """Tells what files are."""
-    values = [identify_file(path, workspace) for path in arguments.files]
-    return Result(values, "\n\n".join(texts.identify_text(value) for value in values))
-
-
 def get(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     """Fetches one model."""
     model = workspace.resolver().resolve(parse_reference(arguments.reference), arguments.to)
@@ -153,8 +105,10 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Workspace], Result]] = {
     "plan": plan,
     "install": install_models,
     "verify": verify,
-    "scan": scan,
-    "identify": identify,
+    "scan": files.scan,
+    "identify": files.identify,
+    "find": files.find,
+    "updates": files.updates,
     "get": get,
 }
 

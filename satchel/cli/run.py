@@ -20,7 +20,8 @@ from ..errors import (
 from ..folders import open_folders
 from ..settings import Settings
 from ..workspace import Workspace
-from .commands import COMMANDS, Result
+from .commands import COMMANDS
+from .result import Result
 from .terminal import ProgressBar, plain
 
 BAD_INPUT = (InvalidInputError, FileFormatError, WorkflowError, ModelNotFoundError)

@@ -24,10 +24,11 @@ from ..identity import Source
 from ..progress import Cancellation
 from ..references.values import CivitaiReference, DigestReference, Reference
 from ..settings import Settings, origin_of
+from .answers import message
 from .base import Availability, TokenState
+from .batches import civitai_versions_by_hash, civitai_versions_of_models
 from .civitai_errors import (
     login_required,
-    message,
     raise_for_download,
     region_blocked,
     unexpected,
@@ -92,6 +93,14 @@ class Civitai:
             return None
         return version_of(_version_body(version), {})
 
+    def find_versions(self, sha256s: Sequence[str]) -> Mapping[str, PublishedVersion]:
+        return civitai_versions_by_hash(self._ask, sha256s, BATCH)
+
+    def versions_of_models(
+        self, model_ids: Sequence[str]
+    ) -> Mapping[str, tuple[PublishedVersion, ...]]:
+        return civitai_versions_of_models(self._ask, model_ids)
+
     def knows(self, reference: Reference) -> bool:
         return isinstance(reference, CivitaiReference)
 
@@ -154,6 +163,9 @@ class Civitai:
 
     def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
         return [self._availability(source, sha256) for source, sha256 in wanted]
+
+    def _ask(self, method: str, path: str, body: Any) -> Any:
+        return self._api(method, path, json_body=body)
 
     def _model_of(self, version: Mapping[str, Any]) -> Mapping[str, Any]:
         """The body of a version's model; some versions are there whose model is not."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import requests
-from urllib3.exceptions import HTTPError
 
 from ..errors import (
     AccessDeniedError,
@@ -19,11 +17,8 @@ from ..errors import (
     UnavailableError,
 )
 from ..settings import origin_of
+from .answers import edge_block, message, public_url, raise_for_overload, read_refusal
 from .civitai_records import MARKETPLACE
-from .transport import public_url, raise_for_overload
-
-MAX_REFUSAL_BYTES = 64 * 1024
-"""How much of an error's body is read; the site's own are a few hundred bytes."""
 
 
 def raise_for_download(response: requests.Response, site: str) -> None:
@@ -54,7 +49,10 @@ def raise_for_download(response: requests.Response, site: str) -> None:
             marketplace=MARKETPLACE,
             status=status,
         )
-    raise _refusal(status, _json_or_none(response))
+    body = read_refusal(response)
+    if status == 403 and body is None:  # the site's own refusals are JSON
+        raise edge_block(response)
+    raise _refusal(status, body)
 
 
 def _refusal(status: int, body: Any) -> MarketplaceError:
@@ -64,8 +62,6 @@ def _refusal(status: int, body: Any) -> MarketplaceError:
     if status == 401:
         return _disabled(facts) if "disabled" in text else login_required()
     if status == 403:
-        if body is None:  # the site's own refusals are JSON; this one comes from in front of it
-            return _page_not_file()
         return _early_access(body, facts) if "Early Access" in text else _private(facts)
     if status == 404:
         return NotFoundError(
@@ -142,23 +138,4 @@ def unexpected(route: str) -> BadResponseError:
         f"Civitai's {route} answer has an unknown shape.",
         hint="Update Satchel: the API may have changed.",
         marketplace=MARKETPLACE,
-    )
-
-
-def _json_or_none(response: requests.Response) -> Any:
-    try:
-        return json.loads(response.raw.read(MAX_REFUSAL_BYTES, decode_content=True))
-    except (ValueError, RecursionError, HTTPError, OSError):
-        return None
-
-
-def message(body: Any) -> str:
-    """The text of an error body; Civitai has several shapes for it."""
-    if not isinstance(body, dict):
-        return "no reason given"
-    error = body.get("error")
-    if isinstance(error, dict):
-        error = error.get("message")
-    return (
-        " - ".join(str(text) for text in (error, body.get("message")) if text) or "no reason given"
     )

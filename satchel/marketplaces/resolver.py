@@ -124,6 +124,11 @@ class Resolver:
         """A model's sources that some marketplace here can open."""
         return [source for source in model.sources if source.kind in self._by_kind]
 
+    @property
+    def marketplaces(self) -> tuple[Marketplace, ...]:
+        """All of them, in the order to ask and to prefer."""
+        return tuple(self._by_kind.values())
+
     def marketplace(self, kind: str) -> Marketplace:
         """Raises ForbiddenUrlError for a kind that nobody here serves."""
         try:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import random
 import socket
 from collections.abc import Mapping
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
-from typing import Any, Literal, NamedTuple
+from contextlib import suppress
+from functools import lru_cache
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -22,14 +21,13 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from .. import __version__
 from ..errors import (
     BadResponseError,
-    ForbiddenUrlError,
-    MarketplaceError,
     RateLimitedError,
     SatchelError,
     UnavailableError,
 )
 from ..progress import Cancellation
 from ..settings import origin_of
+from .answers import Answer, public_url, raise_for_overload, read_json
 from .url_policy import UrlPolicy
 
 USER_AGENT = f"ComfyUI-Satchel/{__version__}"
@@ -38,20 +36,11 @@ USER_AGENT = f"ComfyUI-Satchel/{__version__}"
 CONNECT_TIMEOUT_S = 15
 READ_TIMEOUT_S = 60
 MAX_REDIRECTS = 5
-MAX_JSON_BYTES = 32 * 1024 * 1024
 ATTEMPTS = 3
 MAX_WAIT_S = 30.0
-"""A server that asks for more patience than this is reported as unavailable instead."""
-
-
-class Answer(NamedTuple):
-    """What an API answered."""
-
-    status: int
-    body: Any
-    """Parsed JSON."""
-    headers: Mapping[str, str]
-    """Their names in any case."""
+"""All pauses of one call; a server that asks for more patience is reported instead."""
+_SHORT_BYTES = 64 * 1024
+_CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
 class Transport:
@@ -80,7 +69,9 @@ class Transport:
         # The environment may name proxies, but its .netrc must not add credentials to anything.
         self._session.trust_env = False
         self._session.headers["User-Agent"] = USER_AGENT
-        adapter = _GuardedAdapter(policy)
+        # What one answer sets is not told to the next request: a session here is nobody's login.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = _adapter(policy)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -118,44 +109,45 @@ class Transport:
             strayed = strayed or _origin(url) != start
             if strayed and follow == "same_origin":
                 return response
-            response.close()
+            _finish(response)
+            if response.status_code == 303:  # "see other" is read, whatever was sent
+                method, json_body = "GET", None
         raise BadResponseError(
             f"{urlsplit(url).hostname} redirects in circles.", hint="Try again later."
         )
 
-    def json(self, method: str, url: str, *, json_body: Any = None) -> Answer:
+    def json(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json_body: Any = None,
+    ) -> Answer:
         """The answer to an API call, retried while that is worth it.
 
+        All pauses of one call together are at most `MAX_WAIT_S`.
+
         Raises:
-            UnavailableError, RateLimitedError: still failing after the last attempt.
+            UnavailableError, RateLimitedError: still failing after the last attempt, or the
+                server asks for more patience than that.
+            QuotaExceededError, AccessDeniedError: not worth a retry.
             BadResponseError: the body is no JSON, or far too large.
         """
+        waited = 0.0
         for attempt in range(ATTEMPTS):
             try:
-                return self._json_once(method, url, json_body)
+                with self.open(method, url, headers=headers, json_body=json_body) as response:
+                    return Answer(response.status_code, read_json(response), response.headers)
             except (UnavailableError, RateLimitedError) as error:
-                wait = float(error.details.get("retry_after_s") or 0.5 * 2**attempt)
-                if attempt + 1 == ATTEMPTS or wait > MAX_WAIT_S:
-                    raise
+                asked = error.details.get("retry_after_s")
                 # Jitter, so that many clients do not come back at the same moment.
-                self._cancellation.wait(wait + random.uniform(0, 0.25))
+                pause = (0.5 * 2**attempt if asked is None else asked) + random.uniform(0, 0.25)
+                waited += pause
+                if attempt + 1 == ATTEMPTS or waited > MAX_WAIT_S:
+                    raise
+                self._cancellation.wait(pause)
         raise AssertionError("the loop returns or raises")
-
-    def _json_once(self, method: str, url: str, json_body: Any) -> Answer:
-        with self.open(method, url, json_body=json_body) as response:
-            raise_for_overload(response)
-            try:
-                body = response.raw.read(MAX_JSON_BYTES + 1, decode_content=True)
-            except (HTTPError, OSError) as error:
-                raise _unavailable(response) from error
-            if len(body) > MAX_JSON_BYTES:
-                raise _bad_response(response, "is far too large")
-            try:
-                return Answer(response.status_code, json.loads(body), response.headers)
-            except (ValueError, RecursionError):
-                if response.status_code >= 400:
-                    raise _unavailable(response) from None
-                raise _bad_response(response, "is no JSON") from None
 
     def _send(
         self,
@@ -166,6 +158,8 @@ class Transport:
         with_token: bool,
     ) -> requests.Response:
         sent = {"Accept-Encoding": "identity", **headers}
+        if not with_token:
+            sent = {name: sent[name] for name in sent if name.lower() not in _CREDENTIALS}
         if self._authorization and with_token and origin_of(url) == self._token_origin:
             sent["Authorization"] = self._authorization
         try:
@@ -193,24 +187,11 @@ class Transport:
             ) from error
 
 
-def raise_for_overload(response: requests.Response) -> None:
-    """Turns 429 and 5xx into errors that are worth a retry."""
-    status = response.status_code
-    if status == 429:
-        raise RateLimitedError(
-            f"{_host(response)} asks for a pause: too many requests.",
-            hint="Wait a while and try again.",
-            status=status,
-            retry_after_s=_retry_after(response),
-        )
-    if status >= 500:
-        raise _unavailable(response)
-
-
-def public_url(url: str) -> str:
-    """A URL without query, fragment and credentials: safe to log and to show."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+def _finish(response: requests.Response) -> None:
+    """Lets go of an answer that nobody reads, so that its connection serves the next one."""
+    with suppress(HTTPError, OSError):
+        response.raw.read(_SHORT_BYTES, decode_content=False)
+    response.close()
 
 
 def _origin(url: str) -> str:
@@ -218,42 +199,6 @@ def _origin(url: str) -> str:
         return origin_of(url)
     except ValueError:  # malformed; the policy refuses it with a sentence
         return ""
-
-
-def _unavailable(response: requests.Response) -> UnavailableError:
-    return UnavailableError(
-        f"{_host(response)} is not available right now (HTTP {response.status_code}).",
-        hint="Try again later.",
-        status=response.status_code,
-        url=public_url(response.url or ""),
-        retry_after_s=_retry_after(response),
-    )
-
-
-def _bad_response(response: requests.Response, what: str) -> MarketplaceError:
-    return BadResponseError(
-        f"The answer of {_host(response)} {what}.",
-        hint="Try again later.",
-        status=response.status_code,
-        url=public_url(response.url or ""),
-    )
-
-
-def _host(response: requests.Response) -> str:
-    return urlsplit(response.url or "").hostname or "The server"
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds to wait; the header holds them, or a date."""
-    text = response.headers.get("Retry-After", "")
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(text) - datetime.now(timezone.utc)).total_seconds()
-        except (ValueError, TypeError):  # no date, or one without a zone
-            return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _satchel_cause(error: BaseException | None) -> SatchelError | None:
@@ -271,12 +216,21 @@ def _satchel_cause(error: BaseException | None) -> SatchelError | None:
     return None
 
 
+@lru_cache(maxsize=64)
+def _adapter(policy: UrlPolicy) -> _GuardedAdapter:
+    """One pool of connections per policy and process, so that they outlive a command's objects.
+
+    No wider: a connection is only as good as the policy that checked its address.
+    """
+    return _GuardedAdapter(policy)
+
+
 class _GuardedAdapter(HTTPAdapter):
     """Connects to the addresses that the policy checked, so that DNS cannot change its mind."""
 
     def __init__(self, policy: UrlPolicy) -> None:
         self._policy = policy
-        super().__init__(pool_connections=8, pool_maxsize=8)
+        super().__init__(pool_connections=16, pool_maxsize=16)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -310,4 +264,4 @@ def _connect(connection: HTTPConnection, policy: UrlPolicy, scheme: str) -> sock
     raise NewConnectionError(connection, f"Failed to connect: {failure}") from failure
 
 
-__all__ = ["ForbiddenUrlError", "Transport", "public_url", "raise_for_overload"]
+__all__ = ["Answer", "Transport", "public_url", "raise_for_overload"]

@@ -34,13 +34,14 @@ from satchel.workflow import png
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs/lock.schema.json").read_text(encoding="utf-8"))
-COMMANDS = ("lock", "plan", "install", "verify", "scan", "identify", "get")
+COMMANDS = ("lock", "plan", "install", "verify", "scan", "identify", "find", "updates", "get")
 PLAN_KEYS = {"models", "bytes_to_fetch", "bytes_free", "ok", "installable"}
 PLANNED_KEYS = {"name", "directory", "state", "local", "source", "bytes", "fetch", "reason",
                 "used_by", "sha256"}  # fmt: skip
 IDENTIFY_KEYS = {"name", "path", "size", "sha256", "autov3", "kind", "architecture", "candidates",
                  "dialect", "algorithm", "rank", "trainer", "trigger_words",
-                 "claimed_base_model"}  # fmt: skip
+                 "claimed_base_model", "digests", "unavailable", "claims",
+                 "published"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import http.server
 import json
 import socket
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,9 +18,11 @@ from support.marketplace import Marketplace
 from support.models import write_safetensors
 
 from satchel.errors import (
+    AccessDeniedError,
     BadResponseError,
     CancelledError,
     ForbiddenUrlError,
+    QuotaExceededError,
     RateLimitedError,
     SatchelError,
     UnavailableError,
@@ -362,9 +366,10 @@ def test_a_cancelled_pause_ends(transport, market, waits):
 @pytest.mark.parametrize(
     ("fault", "settings", "error", "message", "requests"),
     [
-        ("html_200", {}, BadResponseError, "is no JSON", 1),
+        ("html_200", {}, UnavailableError, "a web page instead of data", 3),
         ("html_502", {}, UnavailableError, "HTTP 502", 3),
-        ("challenge_403", {}, UnavailableError, "HTTP 403", 3),
+        ("challenge_403", {}, AccessDeniedError, "protection of 127.0.0.1 against robots", 1),
+        ("gzip_bomb", {}, BadResponseError, "far too large", 1),
         ("status", {"status": 500}, UnavailableError, "HTTP 500", 3),
         ("truncated_json", {}, BadResponseError, "is no JSON", 1),
         ("empty_body", {}, BadResponseError, "is no JSON", 1),
@@ -383,6 +388,174 @@ def test_what_is_no_answer_is_an_error(
     assert len(market.requests) == requests
     assert_says_no_secret(caught.value)
     assert public_url(market.site_url) in caught.value.details["url"]
+
+
+def test_a_header_that_does_not_come_is_given_up(transport, market, waits, monkeypatch):
+    monkeypatch.setattr("satchel.marketplaces.transport.READ_TIMEOUT_S", 0.2)
+    market.fault("slow_header", times=None)
+
+    with pytest.raises(UnavailableError, match="cannot be reached"):
+        transport.json("GET", f"{market.site_url}/api/v1/enums")
+
+    assert len(waits.waited) == 2
+
+
+def test_a_body_that_stalls_is_given_up(transport, market, monkeypatch):
+    monkeypatch.setattr("satchel.marketplaces.transport.READ_TIMEOUT_S", 0.2)
+    market.fault("stall", origin="site", times=None, after=10)
+
+    with pytest.raises(UnavailableError, match="not available"):
+        transport.json("GET", f"{market.site_url}/api/v1/enums")
+
+
+def test_a_body_that_drips_is_given_up(transport, market, monkeypatch):
+    monkeypatch.setattr("satchel.marketplaces.answers.MAX_BODY_S", 0.1)
+    monkeypatch.setattr("satchel.marketplaces.answers._READ_BYTES", 100)
+    market.fault("throttle", origin="site", times=None, bytes_per_s=2000)
+
+    with pytest.raises(UnavailableError, match="not available"):
+        transport.json("GET", f"{market.site_url}/api/v1/enums")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_compressed_body_is_undone_though_none_was_asked_for(waits, encoding):
+    packed = {"gzip": gzip.compress, "deflate": zlib.compress}[encoding](b'{"a": 1}')
+    with answering(200, packed, Content_Encoding=encoding) as (url, got):
+        assert make_transport(waits, url).json("GET", url).body == {"a": 1}
+
+    assert got[0].headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize(("encoding", "message"), [("br", "not asked for"), ("gzip", "as it says")])
+def test_an_encoding_that_cannot_be_undone_is_a_bad_answer(waits, encoding, message):
+    with (
+        answering(200, b'{"a": 1}', Content_Encoding=encoding) as (url, _),
+        pytest.raises(BadResponseError, match=message),
+    ):
+        make_transport(waits, url).json("GET", url)
+
+
+def test_a_web_page_at_an_address_of_an_api_is_a_bad_answer(transport, market):
+    with pytest.raises(BadResponseError, match=r"a web page instead of data \(HTTP 404\)"):
+        transport.json("GET", f"{market.site_url}/api/v1/nope")
+
+    assert len(market.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "pause"),
+    [
+        ('"api";r=0;t=7', 7),
+        ('"resolvers";t=7;r=0', 7),
+        ("r=0, t=7", 7),
+        ('"api";r=4;t=7', 0.5),
+        ('"api";r=0', 0.5),
+        ("nonsense", 0.5),
+    ],
+)
+def test_a_pause_is_taken_from_the_ratelimit_header(waits, header, pause):
+    body = b"<html>slow down</html>"
+    with (
+        answering(429, body, ratelimit=header, Content_Type="text/html") as (url, _),
+        pytest.raises(RateLimitedError),
+    ):
+        make_transport(waits, url).json("GET", url)
+
+    assert pause <= waits.waited[0] <= pause + 0.25
+
+
+def test_all_pauses_of_a_call_together_have_a_limit(transport, market, waits):
+    market.fault("status_429", times=None, retry_after="20")
+
+    with pytest.raises(RateLimitedError):
+        transport.json("GET", f"{market.site_url}/api/v1/enums")
+
+    assert len(market.requests) == 2
+    assert sum(waits.waited) < 21
+
+
+def test_a_limit_that_waiting_does_not_lift_is_not_waited_for(transport, market, waits):
+    with pytest.raises(QuotaExceededError, match="use cursors instead"):
+        transport.json("GET", f"{market.site_url}/api/v1/models?limit=100&page=11")
+
+    assert (len(market.requests), waits.waited) == (1, [])
+
+
+def test_a_limit_in_json_that_names_a_pause_is_waited_for(waits):
+    body = b'{"error": "Rate limit exceeded, please retry shortly."}'
+    with (
+        answering(429, body, Retry_After="3", Content_Type="application/json") as (url, _),
+        pytest.raises(RateLimitedError),
+    ):
+        make_transport(waits, url).json("GET", url)
+
+    assert [3 <= pause < 3.3 for pause in waits.waited] == [True, True]
+
+
+def test_connections_are_used_again_by_whoever_has_the_same_policy(market, waits, monkeypatch):
+    opened = []
+    real = socket.create_connection
+
+    def create_connection(*args, **options):
+        opened.append(args)
+        return real(*args, **options)
+
+    monkeypatch.setattr(socket, "create_connection", create_connection)
+
+    for _ in range(5):
+        make_transport(waits, market.site_url).json("GET", f"{market.site_url}/api/v1/enums")
+        make_transport(waits, market.site_url).json("GET", f"{market.site_url}/api/v1/models/1")
+
+    assert len(opened) == 1
+
+
+def test_the_token_does_not_come_back_after_a_detour(transport, market):
+    back = f"{market.site_url}/api/v1/enums"
+    market.fault("redirect", location=f"{market.storage_url}/a")
+    market.fault("redirect", origin="storage", location=back)
+
+    with transport.open("GET", f"{market.site_url}/api/v1/me", headers={"Cookie": "a=b"}) as answer:
+        assert answer.url == back
+
+    sent = [("Authorization" in one.headers, "Cookie" in one.headers) for one in market.requests]
+    assert sent == [(True, True), (False, False), (False, False)]
+
+
+def test_the_token_stays_on_a_redirect_to_the_same_origin(transport, market):
+    market.fault("redirect", location="/api/v1/me")
+
+    assert transport.json("GET", f"{market.site_url}/api/v1/enums").status == 200
+    assert ["Authorization" in request.headers for request in market.requests] == [True, True]
+
+
+def test_a_redirect_elsewhere_can_be_the_answer(transport, market, lora):
+    url = f"{market.site_url}/api/download/models/{lora.version_id}"
+    market.fault("redirect", location=url)
+
+    with transport.open("GET", url, follow="same_origin") as answer:
+        assert (answer.status_code, answer.headers["Location"][:22]) == (307, market.storage_url)
+
+    assert [request.origin for request in market.requests] == ["site", "site"]
+
+
+def test_what_a_site_sets_as_a_cookie_is_not_kept(waits):
+    with answering(200, b"{}", Set_Cookie="session=1; Path=/") as (url, got):
+        transport = make_transport(waits, url)
+        transport.json("GET", url)
+        transport.json("GET", url)
+
+    assert ["Cookie" in request.headers for request in got] == [False, False]
+
+
+def test_a_token_may_have_another_scheme(market):
+    transport = Transport(
+        UrlPolicy(frozenset({origin_of(market.site_url)})),
+        token="abc", token_origin=origin_of(market.site_url), scheme="Key",
+    )  # fmt: skip
+
+    transport.json("GET", f"{market.site_url}/api/v1/enums")
+
+    assert market.requests[0].headers["Authorization"] == "Key abc"
 
 
 @pytest.mark.parametrize("body", [b"[" * 200_000, b'{"a":' * 100_000, b'{"a": \xff}', b"\x00"])

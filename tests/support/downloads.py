@@ -10,7 +10,6 @@ from satchel.identity import ModelIdentity, Source
 from satchel.marketplaces.civitai import download_url
 from satchel.progress import Cancellation
 
-
 KEY = "0123456789abcdef0123456789abcdef"
 SIZE = 400_000
 

@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from .messages import (
     INVERT,
@@ -59,7 +60,7 @@ class Fault:
     match: str
     """Regular expression, searched in the request's path."""
     after: int = 0
-    """stall, cut: bytes of this answer's body that still pass; gzip_bomb: its size unpacked."""
+    """stall, cut: bytes of this answer's body that still pass."""
     seconds: float = 60.0
     """stall, slow_header: how long."""
     bytes_per_s: int = 1 << 20
@@ -132,10 +133,15 @@ def _replaced(fault: Fault, reply: Reply, request: Request) -> Reply:
     return Reply(206, headers, replace(reply.body, start=start, length=end - start + 1))
 
 
-def _bomb(fault: Fault, reply: Reply, request: Request) -> Reply:
-    """Some kilobytes that unpack to `after` zeros, though nobody asked for compression."""
-    packed = gzip.compress(bytes(fault.after or 50 << 20), mtime=0)
-    return Reply(200, {**reply.headers, "Content-Encoding": "gzip"}, packed)
+@lru_cache(maxsize=1)
+def _bomb() -> bytes:
+    """40 KB that decode to a JSON text of 40 MiB."""
+    return gzip.compress(b'"' + b"0" * (40 << 20) + b'"')
+
+
+def _explode(fault: Fault, reply: Reply, request: Request) -> Reply:
+    headers = {**reply.headers, "Content-Encoding": "gzip"}
+    return Reply(200, headers, _bomb())
 
 
 def _instead(reply: Reply) -> Callable[[Fault, Reply, Request], Reply]:
@@ -152,14 +158,12 @@ KINDS: dict[str, Kind] = {
     "throttle": Kind(
         "storage", lambda f, r, q: replace(r, pace=Pace(bytes_per_s=f.bytes_per_s)), True
     ),
-    "slow_header": Kind(
-        "storage", lambda f, r, q: replace(r, pace=Pace(head_after_s=f.seconds)), True
-    ),
     "no_ranges": Kind("storage", _whole, True),
     "replaced": Kind("storage", _replaced, True),
-    "gzip_bomb": Kind("storage", _bomb, True),
     "wrong_bytes": Kind("storage", _invert, True),
     "wrong_length": Kind("storage", _set_length, True),
+    "slow_header": Kind("site", lambda f, r, q: replace(r, pace=Pace(head_s=f.seconds))),
+    "gzip_bomb": Kind("site", _explode),
     "empty_body": Kind("site", lambda f, r, q: replace(r, body=b"")),
     "truncated_json": Kind("site", _truncate),
     "html_200": Kind("site", _instead(html_reply(200, MAINTENANCE_PAGE))),

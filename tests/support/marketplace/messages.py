@@ -81,7 +81,8 @@ def chunked(body: bytes, most: int) -> Iterator[bytes]:
 class Pace:
     """How an answer is sent; all offsets count from the first byte of its body."""
 
-    head_after_s: float = 0.0
+    head_s: float = 0.0
+    """Pause before the status line."""
     stall_after: int | None = None
     stall_s: float = 0.0
     cut_after: int | None = None

@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         reply = self.server.answer(self._read_request())
-        if reply.pace is not None and self.server.stopping.wait(reply.pace.head_after_s):
+        if reply.pace and self.server.stopping.wait(reply.pace.head_s):
             self.close_connection = True
             return
         self._send_head(reply)
