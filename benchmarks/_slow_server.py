@@ -1,4 +1,4 @@
-"""A site and its storage on loopback, as slow as the real ones: `_slow_server.py FILE RATE LATENCY`.
+"""A site and its storage on loopback, slow as real ones are: `_slow_server.py FILE RATE LATENCY`.
 
 Every connection has its own cap (bytes per second) and every answer waits for the latency
 (seconds), as does every new connection. Prints the port, then serves until stdin ends.

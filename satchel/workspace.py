@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from .catalog import Catalog
-from .downloads import Downloader
+from .downloads import Downloader, DownloadQueue
 from .folders import ModelFolders
 from .library import Library
 from .marketplaces.resolver import Resolver
@@ -35,3 +35,7 @@ class Workspace:
 
     def downloader(self) -> Downloader:
         return Downloader(self.resolver(), self.report, self.cancellation)
+
+    def queue(self) -> DownloadQueue:
+        """The download queue, which lives beside the catalog."""
+        return DownloadQueue(self.catalog.path.with_name("downloads.sqlite3"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..folders import KINDS
+from .queue_arguments import add_queue_arguments
 
 _EPILOG = """\
 exit status: 0 fine, 1 something is missing or differs, 2 bad usage or input
@@ -63,6 +64,7 @@ def _add_file_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     get = _command(commands, "get", "fetch one model by SHA256, Civitai URL or AIR")
     get.add_argument("reference", metavar="REF")
     get.add_argument("--to", metavar="KIND", choices=KINDS, help="folder, when REF does not tell")
+    add_queue_arguments(_command(commands, "queue", "look at the download queue, and work on it"))
 
 
 def _add_search_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

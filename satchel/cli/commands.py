@@ -18,6 +18,7 @@ from ..workflow.plan import Plan, plan_document
 from ..workflow.verify import VerifiedModel, verify_document
 from ..workspace import Workspace
 from . import files, outputs, texts
+from .queue import run_queue
 from .result import Result
 from .terminal import size_text
 
@@ -110,6 +111,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Workspace], Result]] = {
     "find": files.find,
     "updates": files.updates,
     "get": get,
+    "queue": run_queue,
 }
 
 

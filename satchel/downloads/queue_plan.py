@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..errors import RateLimitedError, SatchelError, UnavailableError
+from ..errors import QuotaExceededError, RateLimitedError, SatchelError, UnavailableError
 from .queue_values import EntryState, QueueEntry, QueueLimits, Wish
 
 ATTEMPTS = 5
@@ -15,6 +15,7 @@ FIRST_WAIT_S = 15.0
 LONGEST_WAIT_S = 3600.0
 QUOTA_WAIT_S = 900.0
 """After a refusal for too many requests that names no time."""
+_PASSING = (UnavailableError, RateLimitedError, QuotaExceededError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,10 @@ def retry_wait(error: SatchelError, attempts: int) -> float | None:
     Args:
         attempts: how often it was tried so far.
     """
-    if not isinstance(error, UnavailableError | RateLimitedError) or attempts >= ATTEMPTS:
+    if not isinstance(error, _PASSING) or attempts >= ATTEMPTS:
         return None
     asked = error.details.get("retry_after_s")
-    if asked is None and isinstance(error, RateLimitedError):
+    if asked is None and not isinstance(error, UnavailableError):
         asked = QUOTA_WAIT_S
     own = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** max(0, attempts - 1))
     return min(LONGEST_WAIT_S, max(own, float(asked or 0.0)))
