@@ -41,8 +41,13 @@ class HashQueue:
         self._lock = threading.Lock()
 
     def wake(self) -> None:
-        """Tells that there may be files to hash; starts the thread at the first call."""
+        """Tells that there may be files to hash; starts the thread at the first call.
+
+        Does nothing once it was stopped.
+        """
         with self._lock:
+            if self._yielding.cancelled:
+                return
             self._idle.clear()
             self._wanted.set()
             if self._thread is None:
@@ -68,19 +73,19 @@ class HashQueue:
             self._thread.join()
 
     def _run(self) -> None:
-        while True:
+        while not self._yielding.cancelled:
             self._wanted.wait()
             self._wanted.clear()
             try:
                 self._hash_all()
             except CancelledError:
-                self._idle.set()
-                return
+                break
             except CatalogError as error:
                 log.warning("Files are not hashed for now: %s", error)
             with self._lock:
                 if not self._wanted.is_set():
                     self._idle.set()
+        self._idle.set()
 
     def _hash_all(self) -> None:
         while (row := next(self._next(), None)) is not None:
