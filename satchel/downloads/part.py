@@ -82,6 +82,11 @@ class Part:
         with self._lock:
             return self._written.end
 
+    def spans(self) -> list[Span]:
+        """What is there, in order."""
+        with self._lock:
+            return list(self._written)
+
     def missing(self) -> list[Span]:
         with self._lock:
             return self._written.gaps(self.total if self.total is not None else 0)

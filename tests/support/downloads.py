@@ -7,7 +7,7 @@ from pathlib import Path
 from support.marketplace import Marketplace, Published
 
 from satchel.identity import ModelIdentity, Source
-from satchel.marketplaces.civitai import download_url
+from satchel.marketplaces.civitai_records import download_url
 from satchel.progress import Cancellation
 
 KEY = "0123456789abcdef0123456789abcdef"
