@@ -90,6 +90,12 @@ class SafetensorsHeaderError(FileFormatError):
     code = "safetensors_header"
 
 
+class ArchiveError(FileFormatError):
+    """An archive that is broken, hostile or holds no single wanted file. `details`: `reason`."""
+
+    code = "archive"
+
+
 class UnreadableImageError(FileFormatError):
     """An image that should hold a workflow is broken. `details`: `reason`."""
 

@@ -17,6 +17,9 @@ MAX_COMPONENT_BYTES = 240
 MAX_NAME_BYTES = 800
 """Of the whole relative name; systems limit whole paths to between 1024 and 4096 bytes."""
 
+_NAMELESS = "model"
+_MAX_EXTENSION = 16
+
 _FORBIDDEN = frozenset('<>:"|?*\\/')
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
@@ -59,6 +62,37 @@ def _fault(part: str) -> str:
     if part.split(".")[0].strip().lower() in _DEVICES:
         return "Windows reserves it for a device"
     return ""
+
+
+def portable_name(name: str) -> str:
+    """A name from the net as one that every system takes, still recognisable.
+
+    Folders stay, but none that climbs; what some system forbids becomes `_`, what cannot be seen
+    goes.
+    """
+    parts = [_portable_part(part) for part in name.replace("\\", "/").split("/")]
+    kept = [part for part in parts if part] or [_NAMELESS]
+    return checked_name("/".join(kept[-3:]))
+
+
+def _portable_part(part: str) -> str:
+    """One component made harmless; empty when nothing is left of it."""
+    visible = "".join(
+        char
+        for char in unicodedata.normalize("NFC", part)
+        if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    )
+    safe = "".join("_" if char in _FORBIDDEN else char for char in visible).strip().rstrip(". ")
+    stem, dot, extension = safe.rpartition(".")
+    if not dot or len(extension) > _MAX_EXTENSION:
+        stem, extension = safe, ""
+    stem = stem.strip().lstrip(".~ ")
+    if extension:
+        stem, extension = stem or _NAMELESS, f".{extension.strip()}"
+    if stem.split(".")[0].strip().lower() in _DEVICES:
+        stem = f"_{stem}"
+    room = MAX_COMPONENT_BYTES - len(extension.encode())
+    return (stem.encode()[:room].decode("utf-8", "ignore") + extension).rstrip(". ")
 
 
 def check_format(name: str, *, allow_pickle: bool) -> None:

@@ -6,11 +6,13 @@ the same bytes, goes on from it. Nothing that exists is ever overwritten.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..archives import extract_member, is_archive_url, is_weights
 from ..errors import (
     CancelledError,
     DownloadError,
@@ -21,7 +23,7 @@ from ..errors import (
     SatchelError,
     UnavailableError,
 )
-from ..hashes import FileDigests
+from ..hashes import FileDigests, hash_file
 from ..identity import ModelIdentity, Source
 from ..marketplaces.resolver import Resolver
 from ..progress import Cancellation, Progress, Report, silent
@@ -30,6 +32,7 @@ from .exclusive import exclusive
 from .links import Links
 from .part import Part, progress_of
 from .publish import digests_if, name_beside, publish, set_aside
+from .space import SPARE_BYTES
 from .transfer import Transfer
 from .values import Order, TransferLimits, pinned_order, unpinned_order
 
@@ -83,20 +86,25 @@ class Downloader:
 
         Only for what a person asked for by its address: never for an entry of a lock. Its length
         and its header are checked, and its digests returned, so that it can be pinned from now on.
+        Of an archive, as trainings serve it, only the weights are kept.
 
         Args:
             name: how it is called in messages and by its extension; the destination's if empty.
             size: its length in bytes, when the source's own listing told it.
 
         Raises:
-            SizeMismatchError, FileFormatError: nothing is left on the disk.
+            SizeMismatchError, FileFormatError, ArchiveError: nothing is left on the disk.
             SatchelError: as `fetch`.
         """
         name = name or destination.name
         order = unpinned_order(source, destination.parent, name, size)
         with self._alone(order):
             digests = self._from_any_source(order, [source])
-            return self._publish(order, order.part, destination, digests), digests
+            finished = order.part
+            if is_archive_url(source.url):
+                finished = self._unpack(order)
+                digests = hash_file(finished, report=self.report, cancellation=self.cancellation)
+            return self._publish(order, finished, destination, digests), digests
 
     @contextmanager
     def _alone(self, order: Order) -> Iterator[None]:
@@ -153,6 +161,12 @@ class Downloader:
         raise first
 
     def _from_source(self, order: Order, source: Source) -> FileDigests:
+        if order.sha256 is not None and is_archive_url(source.url):
+            raise DownloadError(
+                f"{order.name} lies in an archive there, whose bytes no lock can name.",
+                hint="Fetch it by its address with `satchel get`.",
+                name=order.name,
+            )
         resumed = Part(order.part).arrived > 0
         digests = self._transfer(order, source)
         if order.sha256 in (None, digests.sha256):
@@ -186,6 +200,17 @@ class Downloader:
             source=source.url,
             quarantine=str(order.quarantine),
         )
+
+    def _unpack(self, order: Order) -> Path:
+        """The weights out of an archive, beside it; the archive is deleted."""
+        member = order.part.with_suffix(".member")
+        member.unlink(missing_ok=True)  # of a run that was killed
+        free = shutil.disk_usage(order.part.parent).free - SPARE_BYTES
+        try:
+            extract_member(order.part, member, wanted=is_weights, max_bytes=max(0, free))
+        finally:
+            Part(order.part).discard()
+        return member
 
     def _publish(
         self, order: Order, finished: Path, destination: Path, digests: FileDigests

@@ -14,7 +14,7 @@ from .values import Order, pinned_order, unpinned_order
 STALE_S = 14 * 24 * 3600
 """How long an unfinished or set-aside file that nothing wants is kept."""
 _PREFIX = ".satchel-"
-_SUFFIXES = (".part", ".part.json", ".part.json.new", ".lock", ".quarantine")
+_SUFFIXES = (".part", ".part.json", ".part.json.new", ".lock", ".quarantine", ".member")
 
 
 class _HeldError(Exception):

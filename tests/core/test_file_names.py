@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from satchel.errors import ForbiddenFormatError, UnsafePathError
-from satchel.file_names import check_format, checked_name, destination
+from satchel.file_names import check_format, checked_name, destination, portable_name
 from satchel.folders import open_folders
 
 FINE = [
@@ -176,3 +178,36 @@ def test_what_is_no_model_is_refused_even_then(name):
     for allowed in (False, True):
         with pytest.raises(ForbiddenFormatError, match="no model file"):
             check_format(name, allow_pickle=allowed)
+
+
+@pytest.mark.parametrize("name", [name for name in FINE if name.count("/") < 3])
+def test_a_fine_name_is_portable_as_it_is_but_for_composed_letters(name):
+    assert portable_name(name) == unicodedata.normalize("NFC", name)
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+def test_every_hostile_name_becomes_a_harmless_one(name):
+    made = portable_name(name)
+
+    assert checked_name(made) == made
+    assert portable_name(made) == made
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("../../etc/ink.safetensors", "etc/ink.safetensors"),
+        ("C:\\models\\ink.safetensors", "C_/models/ink.safetensors"),
+        ("CON.safetensors", "_CON.safetensors"),
+        ("ink: wash?.safetensors", "ink_ wash_.safetensors"),
+        ("ink\u202esrotesnefas.safetensors", "inksrotesnefas.safetensors"),
+        ("\u202e.safetensors", "model.safetensors"),
+        (" ink . safetensors", "ink.safetensors"),
+        ("x" * 400 + ".safetensors", "x" * 228 + ".safetensors"),
+        ("字" * 200 + ".safetensors", "字" * 76 + ".safetensors"),
+        ("..", "model"),
+        ("", "model"),
+    ],
+)
+def test_a_portable_name_is_still_recognisable(name, made):
+    assert portable_name(name) == made
