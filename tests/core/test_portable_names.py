@@ -58,7 +58,18 @@ def test_an_endless_name_keeps_its_beginning_and_its_extension(letter):
 
 def test_whatever_comes_in_is_harmless_when_it_comes_out():
     dice = random.Random(0)
-    odd = [*'<>:"|?*\\/. ~', "\u202e", "\u200b", "\x00", "\x7f", "\u2028", "\ud800", "con", "..", "aux"]
+    odd = [
+        *'<>:"|?*\\/. ~',
+        "\u202e",
+        "\u200b",
+        "\x00",
+        "\x7f",
+        "\u2028",
+        "\ud800",
+        "con",
+        "..",
+        "aux",
+    ]
     for _ in range(3000):
         text = "".join(
             dice.choice(odd) if dice.random() < 0.5 else chr(dice.randrange(sys.maxunicode))
