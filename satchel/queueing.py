@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from .downloads import Downloader, QueueEntry, QueueRunner, TransferLimits
+from .downloads.housekeeping import delete_stale, order_of, stale_files
+from .downloads.queue_values import ACTIVE
 from .file_names import check_format, destination
 from .folders import LocalModel
 from .hashes import FileDigests
@@ -46,3 +49,11 @@ def make_runner(
         workspace.catalog.remember(local, digests)
 
     return QueueRunner(workspace.queue(), downloader, arrived=arrived, watch=watch)
+
+
+def clean_leftovers(workspace: Workspace) -> int:
+    """Deletes unfinished files that nothing has wanted for a while; returns the bytes freed."""
+    wanted = [entry for entry in workspace.queue().entries() if entry.state in ACTIVE]
+    keep = {order_of(entry.model, entry.destination).part for entry in wanted}
+    roots = {root for roots in workspace.folders.roots.values() for root in roots}
+    return delete_stale(stale_files(sorted(roots), keep=keep, now=time.time()))

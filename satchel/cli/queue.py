@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ..downloads import DownloadQueue, QueueEntry, QueueLimits
-from ..downloads.housekeeping import delete_stale, order_of, stale_files
 from ..downloads.queue_values import ACTIVE
 from ..errors import InvalidInputError
 from ..progress import Progress
-from ..queueing import enqueue, make_runner
+from ..queueing import clean_leftovers, enqueue, make_runner
 from ..references import parse_reference
 from ..workspace import Workspace
 from .result import Result
@@ -91,11 +89,7 @@ def _clear(arguments: argparse.Namespace, workspace: Workspace) -> Result:
 
 
 def _clean(arguments: argparse.Namespace, workspace: Workspace) -> Result:
-    wanted = [entry for entry in workspace.queue().entries() if entry.state in ACTIVE]
-    keep = {order_of(entry.model, entry.destination).part for entry in wanted}
-    roots = {root for roots in workspace.folders.roots.values() for root in roots}
-    stale = stale_files(sorted(roots), keep=keep, now=time.time())
-    freed = delete_stale(stale)
+    freed = clean_leftovers(workspace)
     return Result({"freed": freed}, f"Deleted unfinished files of {size_text(freed)}.")
 
 

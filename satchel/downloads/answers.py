@@ -20,7 +20,7 @@ class Validator:
     """How a source names the state of a file, to ask for the rest of that state only."""
 
     source: str
-    """`Source.url`: another source may name the same bytes otherwise."""
+    """`source_key` of it: another source may name the same bytes otherwise."""
     etag: str = ""
     """Empty unless it is a strong one."""
     last_modified: str = ""

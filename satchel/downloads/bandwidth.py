@@ -30,6 +30,8 @@ class TokenBucket:
 
     def set_rate(self, bytes_per_s: int | None) -> None:
         with self._lock:
+            if bytes_per_s == self._rate:
+                return
             self._rate, self._tokens = bytes_per_s, 0.0
             self._filled_at = time.monotonic()
 

@@ -71,7 +71,7 @@ def delete_stale(paths: Iterable[Path]) -> int:
     """Deletes files that `stale_files` found, except those in use; returns the bytes freed."""
     freed = 0
     for path in paths:
-        part = path.with_name(path.name.split(".part")[0].removesuffix(".lock") + ".part")
+        part = path.with_name(f".{path.name.split('.')[1]}.part")
         try:
             if is_held(part):
                 continue

@@ -124,6 +124,8 @@ class DownloadQueue:
 
     @property
     def limits(self) -> QueueLimits:
+        if not self.path.exists():
+            return QueueLimits()
         with self._file.reading() as db:
             return read_limits(db)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ..errors import CancelledError, SatchelError, UnknownDownloadError
+from ..errors import CancelledError, CatalogError, SatchelError, UnknownDownloadError
 from ..hashes import FileDigests
 from ..progress import Cancellation, Progress, Report
 from .bandwidth import PROCESS
@@ -150,8 +150,7 @@ class QueueRunner:
     def _step(self) -> bool:
         """Carries out what is to be done now; whether anything of this runner is running."""
         entries, limits = self._queue.entries(), self._queue.limits
-        if PROCESS.bytes_per_s != limits.bytes_per_s:
-            PROCESS.set_rate(limits.bytes_per_s)
+        PROCESS.set_rate(limits.bytes_per_s)
         alive = self._alive({entry.owner for entry in entries if entry.state == "running"})
         by_id = {entry.id: entry for entry in entries}
         for entry in entries:
@@ -244,7 +243,13 @@ class QueueRunner:
             return
         run.noted_at = now
         speed = run.speed.add(now, progress.done)
-        self._queue.note_progress(run.entry.id, self._name, progress.done, progress.total, speed)
+        try:
+            self._queue.note_progress(
+                run.entry.id, self._name, progress.done, progress.total, speed
+            )
+        except CatalogError:
+            log.exception("A download's progress could not be written down.")
+            return
         self._tell(run.entry.id)
 
     def _stopped(self, entry: QueueEntry) -> None:

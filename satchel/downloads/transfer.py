@@ -8,6 +8,7 @@ gives up quietly, since whatever is really wrong happens to the calling thread, 
 from __future__ import annotations
 
 import threading
+import time
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -31,7 +32,7 @@ from .links import Links
 from .part import Part
 from .pieces import SEGMENTED_BYTES, Piece
 from .space import check_space
-from .values import Order, TransferLimits
+from .values import Order, TransferLimits, source_key
 from .verify import Verifier
 
 READ_BYTES = 128 * 1024
@@ -117,9 +118,10 @@ class Transfer:
 
     def _end(self) -> None:
         self._board.stopped = True
+        deadline = time.monotonic() + JOIN_S
         for helper in self._helpers:
             # One that waits for a silent server ends by itself, and writes nothing any more.
-            helper.join(JOIN_S)
+            helper.join(max(0.0, deadline - time.monotonic()))
         self._helpers = []
         self._verifier.stop()
 
@@ -135,7 +137,7 @@ class Transfer:
                 continue
             before = self._part.arrived
             try:
-                self._fetch(piece, own=True)
+                self._fetch(self._board, piece, own=True)
             except (BrokenConnection, UnavailableError, RateLimitedError) as error:
                 stalled = 0 if self._part.arrived > before else stalled + 1
                 self._links.forget()
@@ -170,11 +172,11 @@ class Transfer:
 
     # --- every connection --------------------------------------------------------------------
 
-    def _fetch(self, piece: Piece, *, own: bool) -> None:
+    def _fetch(self, board: Board, piece: Piece, *, own: bool) -> None:
         """One request: a piece, or as much of it as arrives."""
         headers = self._headers(piece)
         with self._links.open(headers) as response:
-            answer = read_answer(response, self._source.url)
+            answer = read_answer(response, source_key(self._source))
             if answer.status == 416:
                 self._unsatisfiable(answer, asked="Range" in headers)
                 return
@@ -183,13 +185,14 @@ class Transfer:
                 self._adopt(answer, piece)
                 self._call_helpers(answer, piece)
             bounded = answer.status == 206 and not headers["Range"].endswith("-")
-            self._drain(response, piece, piece.end if bounded else self._part.total, own=own)
+            reach = piece.end if bounded else self._part.total
+            self._drain(response, board, piece, reach, own=own)
             if answer.status == 200 and answer.total is None:
                 self._expect_end(response)
 
     def _headers(self, piece: Piece) -> dict[str, str]:
         validator = self._part.validator
-        same_source = validator is not None and validator.source == self._source.url
+        same_source = validator is not None and validator.source == source_key(self._source)
         condition = validator.if_range if validator is not None and same_source else ""
         if self._board.shared and piece.end is not None:
             headers = {"Range": f"bytes={piece.position}-{piece.end - 1}"}
@@ -249,12 +252,18 @@ class Transfer:
         part.save()
 
     def _drain(
-        self, response: requests.Response, piece: Piece, reach: int | None, *, own: bool
+        self,
+        response: requests.Response,
+        board: Board,
+        piece: Piece,
+        reach: int | None,
+        *,
+        own: bool,
     ) -> None:
         """Writes the body up to the end of the piece, and further while that is free."""
         part, bandwidth = self._part, self._limits.bandwidth
         with part.writer(piece.position) as file:
-            while piece.end is None or piece.left or self._board.extend(piece, reach):
+            while piece.end is None or piece.left or board.extend(piece, reach):
                 want = READ_BYTES if piece.end is None else min(READ_BYTES, piece.left)
                 data = _read(response, want)
                 if not data and piece.end is not None:
@@ -263,7 +272,7 @@ class Transfer:
                     break
                 self._cancellation.check()
                 bandwidth.take(len(data), self._cancellation)
-                if self._board.stopped:
+                if board.stopped:
                     return
                 part.write(file, piece.position, data)
                 self._verifier.wrote(piece.position, data)
@@ -295,31 +304,34 @@ class Transfer:
         """Opens further connections when the server gives ranges and enough is missing."""
         missing = sum(end - start for start, end in self._part.missing())
         worth_it = self._may_share and missing >= SEGMENTED_BYTES
-        if self._helpers or not worth_it or not answer.ranges:
+        provable = self._order.sha256 is not None or answer.validator.if_range
+        if self._helpers or not (worth_it and answer.ranges and provable):
             return
         self._board.share(piece, self._limits.connections)
         self._helpers = [
-            threading.Thread(target=self._help, name="satchel-transfer", daemon=True)
+            threading.Thread(
+                target=self._help, args=(self._board,), name="satchel-transfer", daemon=True
+            )
             for _ in range(self._limits.connections - 1)
         ]
         for helper in self._helpers:
             helper.start()
 
-    def _help(self) -> None:
+    def _help(self, board: Board) -> None:
         failures = 0
-        while failures < HELPER_FAILURES and (piece := self._board.take()) is not None:
+        while failures < HELPER_FAILURES and (piece := board.take()) is not None:
             try:
-                self._fetch(piece, own=False)
+                self._fetch(board, piece, own=False)
                 failures = 0
             except (BrokenConnection, UnavailableError):
                 failures += 1
             except (MarketplaceError, CancelledError, _NoRanges):
                 return
             except (SatchelError, OSError, _Changed) as error:
-                self._board.fail(error)
+                board.fail(error)
                 return
             finally:
-                self._board.give_back(piece)
+                board.give_back(piece)
 
 
 def _read(response: requests.Response, most: int) -> bytes:

@@ -46,7 +46,11 @@ def pinned_order(model: ModelIdentity, folder: Path) -> Order:
     return Order(model.name, part, model.sha256, model.size)
 
 
+def source_key(source: Source) -> str:
+    """Names a source on the disk, where an address that a person gave may not be written."""
+    return hashlib.sha256(source.url.encode()).hexdigest()[:20]
+
+
 def unpinned_order(source: Source, folder: Path, name: str, size: int | None) -> Order:
     """The order for a file that is known by its address only."""
-    address = hashlib.sha256(source.url.encode()).hexdigest()
-    return Order(name, folder / f".satchel-url-{address[:20]}.part", None, size)
+    return Order(name, folder / f".satchel-url-{source_key(source)}.part", None, size)

@@ -91,6 +91,21 @@ def test_a_file_that_was_replaced_meanwhile_comes_from_its_beginning(
     assert digests == hash_file(path)
 
 
+def test_an_address_that_holds_a_secret_is_not_written_to_the_disk(get, publish, folder):
+    cancellation = Cancellation()
+    with pytest.raises(CancelledError):
+        get(
+            publish(),
+            url="https://civitai.com/api/download/models/1?token=a-secret",
+            cancellation=cancellation,
+            report=lambda event: cancellation.cancel(),
+        )
+
+    assert len(listing(folder)) == 2
+    for path in folder.iterdir():
+        assert b"a-secret" not in path.read_bytes()
+
+
 def test_without_anything_to_compare_by_it_starts_over(get, publish, market, monkeypatch):
     read_answer = transfer.read_answer
     monkeypatch.setattr(
