@@ -309,8 +309,8 @@ class UnknownJobError(SatchelError):
     http_status = 404
 
 
-class BusyError(SatchelError):
-    """The same work is already under way."""
+class UnknownDownloadError(SatchelError):
+    """The queue has no such entry, or no longer. `details`: `id`."""
 
-    code = "busy"
-    http_status = 409
+    code = "unknown_download"
+    http_status = 404

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from .catalog import Catalog
-from .download import Downloader
+from .downloads import Downloader, DownloadQueue, TransferLimits
+from .downloads.bandwidth import PROCESS
 from .folders import ModelFolders
 from .library import Library
 from .marketplaces.resolver import Resolver
@@ -34,4 +35,13 @@ class Workspace:
         return Resolver(self.settings, self.catalog, self.cancellation)
 
     def downloader(self) -> Downloader:
-        return Downloader(self.resolver(), self.report, self.cancellation)
+        """A downloader that keeps to the limits of the queue."""
+        limits = self.queue().limits
+        PROCESS.set_rate(limits.bytes_per_s)
+        return Downloader(
+            self.resolver(), self.report, self.cancellation, TransferLimits(limits.connections)
+        )
+
+    def queue(self) -> DownloadQueue:
+        """The download queue, which lives beside the catalog."""
+        return DownloadQueue(self.catalog.path.with_name("downloads.sqlite3"))

@@ -35,12 +35,8 @@ class Catalog:
 
     @property
     def path(self) -> Path:
-        return self._database.path
-
-    @property
-    def path(self) -> Path:
         """Where it is; a user's presets lie beside it."""
-        return self._path
+        return self._database.path
 
     def digests(self, model: LocalModel) -> FileDigests | None:
         """What is known of a file, if it is still the file that was hashed."""

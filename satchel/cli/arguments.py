@@ -8,6 +8,7 @@ from pathlib import Path
 from .. import __version__
 from . import file_arguments, marketplace_arguments
 from .parsers import add_command
+from .queue_arguments import add_queue_arguments
 
 _EPILOG = """\
 exit status: 0 fine, 1 something is missing or differs, 2 bad usage or input
@@ -32,6 +33,9 @@ def parser() -> argparse.ArgumentParser:
     _add_graph_commands(commands)
     file_arguments.add_arguments(commands)
     marketplace_arguments.add_arguments(commands)
+    add_queue_arguments(
+        add_command(commands, "queue", "look at the download queue, and work on it")
+    )
     return root
 
 

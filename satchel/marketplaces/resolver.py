@@ -74,6 +74,7 @@ class Resolver:
     def __init__(
         self, settings: Settings, catalog: Catalog, cancellation: Cancellation | None = None
     ) -> None:
+        self.settings = settings
         self._catalog = catalog
         self.marketplaces = _wanted(MARKETPLACES, settings, cancellation)
         self.searchable = tuple(

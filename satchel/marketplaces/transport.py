@@ -82,6 +82,7 @@ class Transport:
         *,
         headers: Mapping[str, str] | None = None,
         json_body: Any = None,
+        redirected: bool = False,
         follow: Literal["all", "same_origin"] = "all",
     ) -> requests.Response:
         """Sends one request, following checked redirects; the body is not read yet.
@@ -90,13 +91,14 @@ class Transport:
         leads back.
 
         Args:
+            redirected: `url` is what an earlier request was redirected to.
             follow: with `same_origin`, a redirect elsewhere is the answer.
 
         Raises:
             ForbiddenUrlError: the URL, or a redirect, leads where it may not.
             UnavailableError: no connection, or no answer in time.
         """
-        start, redirected, strayed = _origin(url), False, False
+        start, strayed = _origin(url), False
         for _ in range(MAX_REDIRECTS + 1):
             self._policy.check(url, redirected=redirected)
             response = self._send(method, url, headers or {}, json_body, not strayed)

@@ -7,7 +7,8 @@ from typing import Any
 
 from ..catalog.notes import Claim, Note
 from ..folders import LocalModel
-from ..marketplaces.civitai_records import count, items, published_digests, table, version_of
+from ..marketplaces.civitai_records import published_digests, version_of
+from ..marketplaces.fields import count, items, table
 from ..marketplaces.records import PublishedVersion
 from .values import Sidecar, sha256_claims
 

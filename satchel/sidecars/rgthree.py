@@ -11,7 +11,7 @@ from typing import Any
 
 from ..catalog.notes import Note
 from ..folders import LocalModel
-from ..marketplaces.civitai_records import items, table
+from ..marketplaces.fields import items, table
 from .civitai_helper import records
 from .values import Sidecar, clipped, clipped_words, sha256_claims
 

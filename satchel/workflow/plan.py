@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from ..downloads.space import SPARE_BYTES
 from ..errors import SatchelError
 from ..file_names import check_format, checked_name, destination
 from ..folders import LocalModel
@@ -20,7 +21,6 @@ from ..marketplaces.resolver import Resolver
 from ..marketplaces.url_policy import UrlPolicy
 from ..progress import Progress
 from ..settings import Settings
-from ..transfer import SPARE_BYTES
 from ..workspace import Workspace
 from .collect import locked_models
 from .documents import WorkflowDocument

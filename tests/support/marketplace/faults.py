@@ -25,6 +25,7 @@ from .messages import (
     redirect_reply,
     text_reply,
 )
+from .storage import parse_range
 
 BAD_GATEWAY_PAGE = (
     "<!DOCTYPE html>\n<head>\n<title>civitai.com | 502: Bad gateway</title>\n</head>\n"
@@ -70,6 +71,8 @@ class Fault:
     """status_429: seconds or an HTTP date, as text; ratelimit_429: seconds."""
     status: int = 500
     """status."""
+    etag: str = '"replaced"'
+    """replaced: what the file is called now."""
     location: str = ELSEWHERE_URL
     """redirect."""
     reply: Reply | None = None
@@ -122,6 +125,26 @@ def _loop(fault: Fault, reply: Reply, request: Request) -> Reply:
     return redirect_reply(f"http://{request.headers.get('Host')}{request.target}")
 
 
+def _whole(fault: Fault, reply: Reply, request: Request) -> Reply:
+    """All of the file, as a server answers that does not do ranges."""
+    assert isinstance(reply.body, FileRange)
+    headers = {name: text for name, text in reply.headers.items() if name != "Content-Range"}
+    headers["Accept-Ranges"] = "none"
+    return Reply(200, headers, replace(reply.body, start=0, length=reply.body.size))
+
+
+def _replaced(fault: Fault, reply: Reply, request: Request) -> Reply:
+    """The file as its owner has saved it again: whoever has begun with the old one starts over."""
+    reply = replace(reply, headers={**reply.headers, "ETag": fault.etag})
+    assert isinstance(reply.body, FileRange)
+    span = parse_range(request.headers.get("Range", ""), reply.body.size)
+    if span is None or request.headers.get("If-Range", fault.etag) != fault.etag:
+        return replace(_whole(fault, reply, request), headers=reply.headers)
+    start, end = span
+    headers = {**reply.headers, "Content-Range": f"bytes {start}-{end}/{reply.body.size}"}
+    return Reply(206, headers, replace(reply.body, start=start, length=end - start + 1))
+
+
 @lru_cache(maxsize=1)
 def _bomb() -> bytes:
     """40 KB that decode to a JSON text of 40 MiB."""
@@ -147,6 +170,8 @@ KINDS: dict[str, Kind] = {
     "throttle": Kind(
         "storage", lambda f, r, q: replace(r, pace=Pace(bytes_per_s=f.bytes_per_s)), True
     ),
+    "no_ranges": Kind("storage", _whole, True),
+    "replaced": Kind("storage", _replaced, True),
     "wrong_bytes": Kind("storage", _invert, True),
     "wrong_length": Kind("storage", _set_length, True),
     "slow_header": Kind("site", lambda f, r, q: replace(r, pace=Pace(head_s=f.seconds))),

@@ -54,6 +54,11 @@ class FileRange:
     padding: int = 0
     """Zero bytes that follow the part."""
 
+    @property
+    def size(self) -> int:
+        """Of the whole file."""
+        return self.path.stat().st_size
+
     def __len__(self) -> int:
         return self.length + self.padding
 
@@ -74,7 +79,7 @@ def chunked(body: bytes, most: int) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a body is sent; all offsets count from the first byte of this answer's body."""
+    """How an answer is sent; all offsets count from the first byte of its body."""
 
     head_s: float = 0.0
     """Pause before the status line."""

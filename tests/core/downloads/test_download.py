@@ -17,13 +17,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.marketplace import Marketplace, Published
+from support.downloads import (
+    KEY,
+    SIZE,
+    NoWaits,
+    identity,
+    listing,
+    original,
+    part_of,
+    ranges,
+    source_of,
+)
 from support.models import write_safetensors
-from support.workspaces import make_workspace
 
-from satchel.download import Downloader
+from satchel.downloads.part import Part
+from satchel.downloads.space import SPARE_BYTES
 from satchel.errors import (
-    BusyError,
     CancelledError,
     DownloadError,
     FileFormatError,
@@ -35,98 +44,13 @@ from satchel.errors import (
     SizeMismatchError,
     UnavailableError,
 )
+from satchel.folders import open_folders
 from satchel.hashes import hash_file
-from satchel.identity import ModelIdentity, Source
-from satchel.marketplaces.civitai import download_url
+from satchel.identity import Source
 from satchel.progress import Cancellation
 from satchel.settings import origin_of
-from satchel.transfer import SPARE_BYTES, Transfer
 
-ROOT = Path(__file__).resolve().parents[2]
-SIZE = 400_000
-KEY = "0123456789abcdef0123456789abcdef"
-
-
-class NoWaits(Cancellation):
-    """Does not sleep between attempts, but may do something instead."""
-
-    def __init__(self, instead=lambda: None) -> None:
-        super().__init__()
-        self._instead = instead
-
-    def wait(self, seconds: float) -> None:
-        self._instead()
-        self.check()
-
-
-@pytest.fixture
-def market():
-    with Marketplace(keys=(KEY,)) as market:
-        yield market
-
-
-@pytest.fixture
-def publish(market, tmp_path):
-    def build(seed=0, elements=SIZE // 4, **options) -> Published:
-        path = tmp_path / "published" / f"{seed}.safetensors"
-        if not path.exists():
-            write_safetensors(path, {"w": (elements,)}, seed=seed)
-        return market.publish(path, model_name="Ink", **options)
-
-    return build
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "models" / "loras"
-
-
-@pytest.fixture
-def fetch(market, tmp_path, folder):
-    """Fetches a published file to `loras/a.safetensors`, as a process of its own would."""
-
-    def run(*published: Published, cancellation=None, report=None, name="a.safetensors", **changes):
-        space = make_workspace(tmp_path, market, **changes.pop("settings", {}))
-        downloader = Downloader(
-            space.resolver(), report or (lambda event: None), cancellation or NoWaits()
-        )
-        return downloader.fetch(identity(*published, name=name, **changes), folder / name)
-
-    return run
-
-
-def identity(*published: Published, **changes) -> ModelIdentity:
-    first = published[0]
-    values = {
-        "kind": "loras",
-        "name": "a.safetensors",
-        "sha256": first.sha256.lower(),
-        "size": first.size,
-        "sources": tuple(source_of(item) for item in published),
-        **changes,
-    }
-    return ModelIdentity(**values)
-
-
-def source_of(published: Published) -> Source:
-    url = download_url(published.version_id, published.file_id)
-    return Source("civitai", url, None, None, published.version_id, published.file_id)
-
-
-def part_of(folder: Path, published: Published) -> Path:
-    return folder / f".satchel-{published.sha256.lower()[:24]}.part"
-
-
-def original(tmp_path: Path, seed: int = 0) -> bytes:
-    return (tmp_path / "published" / f"{seed}.safetensors").read_bytes()
-
-
-def listing(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
-
-
-def ranges(market: Marketplace) -> list[str | None]:
-    return [r.headers.get("Range") for r in market.requests if r.origin == "storage"]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 # --- when all is well ----------------------------------------------------------------------------
@@ -293,8 +217,9 @@ def test_a_connection_that_keeps_breaking_ends_and_keeps_what_it_has(
     with pytest.raises(UnavailableError, match="keeps breaking"):
         fetch(lora)
 
-    assert listing(folder) == [part_of(folder, lora).name]
-    assert part_of(folder, lora).read_bytes() == original(tmp_path)[:100_000]
+    part = part_of(folder, lora)
+    assert listing(folder) == [part.name, f"{part.name}.json"]
+    assert part.read_bytes() == original(tmp_path)[:100_000]
 
 
 def test_a_server_that_alternates_between_cuts_and_refusals_is_left(fetch, publish, market):
@@ -350,7 +275,9 @@ def test_a_server_without_ranges_starts_over(fetch, publish, market, tmp_path, l
 # --- what must not arrive ------------------------------------------------------------------------
 
 
-def test_a_mismatched_hash_leaves_no_file(fetch, publish, market, folder):
+def test_a_mismatched_hash_leaves_no_file_that_a_loader_lists(
+    fetch, publish, market, folder, tmp_path
+):
     lora = publish()
     market.fault("wrong_bytes", times=None)
 
@@ -358,13 +285,29 @@ def test_a_mismatched_hash_leaves_no_file(fetch, publish, market, folder):
         fetch(lora)
 
     error = caught.value
-    assert listing(folder) == []
+    aside = folder / f".satchel-{lora.sha256.lower()[:24]}.quarantine"
+    assert listing(folder) == [aside.name]
+    assert aside.read_bytes() == bytes(255 - value for value in original(tmp_path))
+    assert not list(open_folders(folder.parent).files())
+    assert error.details["quarantine"] == str(aside)
+    assert aside.name in str(error)
     assert error.details["expected"] == lora.sha256.lower()
     assert error.details["actual"] not in ("", error.details["expected"])
     for digest in (error.details["expected"], error.details["actual"]):
         assert digest in str(error)
     assert error.details["source"] == source_of(lora).url
     assert len(ranges(market)) == 1
+
+
+def test_what_was_set_aside_goes_when_the_right_file_comes(fetch, publish, market, folder):
+    lora = publish()
+    market.fault("wrong_bytes")
+    with pytest.raises(HashMismatchError):
+        fetch(lora)
+
+    fetch(lora)
+
+    assert listing(folder) == ["a.safetensors"]
 
 
 def test_a_lock_with_a_wrong_hash_leaves_no_file(fetch, publish, folder):
@@ -374,7 +317,7 @@ def test_a_lock_with_a_wrong_hash_leaves_no_file(fetch, publish, folder):
         fetch(lora, sha256="0" * 64)
 
     assert caught.value.details["actual"] == lora.sha256.lower()
-    assert listing(folder) == []
+    assert listing(folder) == [f".satchel-{'0' * 24}.quarantine"]
 
 
 @pytest.mark.parametrize("by", [-1, 1, 5_000_000])
@@ -410,6 +353,11 @@ def test_an_endless_body_without_a_length_is_stopped(fetch, publish, market, fol
         ("a.sft", b"GGUF"),
         ("a.gguf", b"PK\x03\x04 a zip"),
         ("a.gguf", b"GG"),
+        ("a.gguf", b"GGUF\x03\0\0\0"),
+        ("a.gguf", b"GGUF\x09\0\0\0" + bytes(16)),
+        ("a.gguf", b"GGUF\x03\0\0\0" + b"\xff" * 16),
+        ("a.safetensors", b"<!DOCTYPE html><html></html>"),
+        ("a.safetensors", b"GGUF\x03\0\0\0" + bytes(16)),
     ],
 )
 def test_a_file_that_no_loader_opens_is_deleted_though_its_hash_is_right(
@@ -427,7 +375,7 @@ def test_a_file_that_no_loader_opens_is_deleted_though_its_hash_is_right(
 
 
 def test_a_gguf_that_is_one_arrives(fetch, market, tmp_path):
-    (tmp_path / "b.gguf").write_bytes(b"GGUF\x03\0\0\0")
+    (tmp_path / "b.gguf").write_bytes(b"GGUF\x03\0\0\0" + bytes(16))
 
     path, _ = fetch(market.publish(tmp_path / "b.gguf", model_name="Small"), name="a.gguf")
 
@@ -593,12 +541,13 @@ def test_what_is_already_there_needs_no_room(fetch, publish, folder, monkeypatch
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
 def test_a_disk_that_fills_up_meanwhile_is_told(tmp_path):
-    transfer = Transfer(ModelIdentity("loras", "a.safetensors", "0" * 64, 100), tmp_path / "part")
     (tmp_path / "part").symlink_to("/dev/full")
+    part = Part(tmp_path / "part")
 
-    with pytest.raises(InsufficientSpaceError):
-        transfer.write(b"x" * 100, Source("civitai", "https://civitai.com/"))
-    transfer.close()
+    with part.writer(0) as file, pytest.raises(InsufficientSpaceError):
+        part.write(file, 0, b"x" * 100)
+
+    assert part.arrived == 0
 
 
 def test_a_folder_that_cannot_be_written_is_told(fetch, publish, folder):
@@ -616,8 +565,8 @@ def test_a_cancelled_download_keeps_what_it_has(fetch, publish, market, folder, 
     with pytest.raises(CancelledError):
         fetch(lora, cancellation=cancellation, report=lambda event: cancellation.cancel())
 
-    (left,) = folder.iterdir()
-    assert left == part_of(folder, lora)
+    left = part_of(folder, lora)
+    assert listing(folder) == [left.name, f"{left.name}.json"]
     kept = left.read_bytes()
     assert 0 < len(kept) < lora.size
     assert original(tmp_path).startswith(kept)
@@ -635,10 +584,32 @@ def test_a_cancelled_pause_between_attempts_ends(fetch, publish, market):
         fetch(publish(), cancellation=cancellation)
 
 
-def test_the_same_bytes_are_fetched_once_at_a_time(fetch, publish, market, folder):
-    lora = publish()
-    market.fault("throttle", bytes_per_s=200_000)
-    cancellation, going = Cancellation(), threading.Event()
+def test_who_wants_the_same_bytes_waits_for_the_first_and_gets_its_file(
+    fetch, publish, market, folder
+):
+    lora = publish(elements=500_000)
+    market.fault("throttle", bytes_per_s=2_000_000)
+    going, seen, arrived = threading.Event(), [], []
+    first = threading.Thread(
+        target=lambda: arrived.append(fetch(lora, report=lambda event: going.set()))
+    )
+    first.start()
+    assert going.wait(10)
+
+    second = fetch(lora, report=seen.append)
+    first.join(10)
+
+    assert [second] == arrived
+    assert ranges(market) == [None]
+    assert 0 < seen[0].done < lora.size  # it watched the first
+    assert {event.total for event in seen} == {lora.size}
+    assert listing(folder) == ["a.safetensors"]
+
+
+def test_who_waits_goes_on_where_a_cancelled_one_stopped(fetch, publish, market, folder):
+    lora = publish(elements=500_000)
+    market.fault("throttle", bytes_per_s=1_000_000)
+    cancellation, going, waiting = Cancellation(), threading.Event(), threading.Event()
     ends = []
 
     def first():
@@ -647,17 +618,35 @@ def test_the_same_bytes_are_fetched_once_at_a_time(fetch, publish, market, folde
         except CancelledError as error:
             ends.append(error)
 
-    thread = threading.Thread(target=first)
-    thread.start()
+    threads = [
+        threading.Thread(target=first),
+        threading.Thread(target=fetch, args=(lora,), kwargs={"report": lambda e: waiting.set()}),
+    ]
+    threads[0].start()
     assert going.wait(10)
-    with pytest.raises(BusyError, match="already being fetched"):
-        fetch(lora)
+    threads[1].start()
+    assert waiting.wait(10)
     cancellation.cancel()
-    thread.join(10)
+    for thread in threads:
+        thread.join(20)
 
     assert len(ends) == 1
-    fetch(lora)
+    assert [text.split("=")[0] for text in ranges(market)[1:]] == ["bytes"]
     assert listing(folder) == ["a.safetensors"]
+
+
+def test_who_waits_can_give_up(fetch, publish, market):
+    lora = publish(elements=500_000)
+    market.fault("throttle", bytes_per_s=1_000_000)
+    going, cancellation = threading.Event(), Cancellation()
+    first = threading.Thread(target=fetch, args=(lora,), kwargs={"report": lambda e: going.set()})
+    first.start()
+    assert going.wait(10)
+
+    with pytest.raises(CancelledError):
+        fetch(lora, cancellation=cancellation, report=lambda event: cancellation.cancel())
+
+    first.join(20)
 
 
 def test_different_bytes_are_fetched_side_by_side(fetch, publish, folder):

@@ -1,0 +1,59 @@
+"""What a workspace does with the download queue: fill it, and work through it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from .downloads import Downloader, QueueEntry, QueueRunner, TransferLimits
+from .downloads.housekeeping import delete_stale, order_of, stale_files
+from .downloads.queue_values import ACTIVE
+from .file_names import check_format, destination
+from .folders import LocalModel
+from .hashes import FileDigests
+from .identity import ModelIdentity
+from .progress import Cancellation, Report
+from .workspace import Workspace
+
+
+def enqueue(model: ModelIdentity, workspace: Workspace, *, priority: int = 0) -> QueueEntry:
+    """Appends a model to the queue, for its kind's folder.
+
+    Raises:
+        ForbiddenFormatError, UnsafePathError: it may not be installed here.
+        InvalidInputError: it has no source that may be kept.
+    """
+    check_format(model.name, allow_pickle=workspace.settings.allow_pickle)
+    target = destination(workspace.folders, model.kind, model.name)
+    return workspace.queue().add(model, target, priority=priority)
+
+
+def make_runner(
+    workspace: Workspace, watch: Callable[[QueueEntry], None] = lambda entry: None
+) -> QueueRunner:
+    """A runner that fetches through the workspace and tells its catalog what has arrived."""
+
+    def downloader(
+        report: Report, cancellation: Cancellation, limits: TransferLimits
+    ) -> Downloader:
+        return replace(workspace.watched(report, cancellation).downloader(), limits=limits)
+
+    def arrived(entry: QueueEntry, digests: FileDigests) -> None:
+        assert entry.path is not None
+        status = entry.path.stat()
+        # The destination lies at the model's name below its root; a twin may have got a suffix.
+        name = Path(entry.model.name).with_name(entry.path.name).as_posix()
+        local = LocalModel(entry.model.kind, name, entry.path, status.st_size, status.st_mtime_ns)
+        workspace.catalog.remember(local, digests)
+
+    return QueueRunner(workspace.queue(), downloader, arrived=arrived, watch=watch)
+
+
+def clean_leftovers(workspace: Workspace) -> int:
+    """Deletes unfinished files that nothing has wanted for a while; returns the bytes freed."""
+    wanted = [entry for entry in workspace.queue().entries() if entry.state in ACTIVE]
+    keep = {order_of(entry.model, entry.destination).part for entry in wanted}
+    roots = {root for roots in workspace.folders.roots.values() for root in roots}
+    return delete_stale(stale_files(sorted(roots), keep=keep, now=time.time()))
