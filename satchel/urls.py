@@ -25,7 +25,11 @@ def without_secrets(url: str) -> str:
     if len(kept) == len(query) and fragment == parts.fragment and "@" not in parts.netloc:
         return url
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=host, query=urlencode(kept), fragment=fragment))
+    try:
+        text = urlencode(kept)
+    except UnicodeEncodeError:  # half a character, which no URL has
+        return ""
+    return urlunsplit(parts._replace(netloc=host, query=text, fragment=fragment))
 
 
 def _is_secret(text: str) -> bool:

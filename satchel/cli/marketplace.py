@@ -44,8 +44,9 @@ def _fetch(model: ModelIdentity, target: Path, workspace: Workspace) -> tuple[Pa
     try:
         return workspace.downloader().fetch(model, target)
     except MarketplaceError as error:
-        sha256 = model.sha256 or ""
-        mirrors = workspace.resolver().mirrors([sha256])[sha256]
+        if model.sha256 is None:
+            raise
+        mirrors = workspace.resolver().mirrors([model.sha256])[model.sha256]
         new = tuple(source for source in mirrors if source not in model.sources)
         if not new:
             raise

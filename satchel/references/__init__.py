@@ -5,6 +5,8 @@ Adding a form is one file with its grammar, and one line in `GRAMMARS`.
 
 from __future__ import annotations
 
+import re
+
 from ..marketplaces.hosts import HOSTS
 from . import air, civarchive, civitai, digests, huggingface, modelscope, plain, trainings
 from .grammar import URL_GRAMMAR, Parse, refuse
@@ -35,6 +37,7 @@ GRAMMARS: tuple[tuple[str, Parse], ...] = (
 
 _GRAMMAR = "a SHA256, a model's URL, an AIR (urn:air:sdxl:lora:civitai:1@2) or a file's name"
 _SITES = frozenset(host for hosts in HOSTS.values() for host in hosts.site)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_LENGTH = 1 << 20
 
 
@@ -51,7 +54,10 @@ def parse_reference(text: str) -> Reference:
     stripped = text.strip()
     if len(stripped) > MAX_LENGTH:
         raise refuse(stripped, MAX_LENGTH, "it is far too long", _GRAMMAR)
-    if stripped.partition("/")[0].lower() in _SITES:
+    broken = _SURROGATE.search(stripped)
+    if broken:
+        raise refuse(stripped, broken.start(), "that is half a character", _GRAMMAR)
+    if stripped.replace("\\", "/").partition("/")[0].lower() in _SITES:
         stripped = f"https://{stripped}"
     for _, parse in GRAMMARS:
         reference = parse(stripped)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from .grammar import number, refuse
+from .grammar import is_repository, number, refuse
 from .values import CivitaiReference, HubReference, Reference
 
 GRAMMAR = (
@@ -69,8 +69,7 @@ def _civitai(text: str, match: re.Match[str]) -> CivitaiReference:
 
 
 def _huggingface(text: str, match: re.Match[str]) -> HubReference:
-    parts = match["id"].split("/")
-    if len(parts) > 2 or not all(part.strip(".") for part in parts):
+    if not is_repository(match["id"]):
         raise refuse(text, match.start("id"), "a repository is owner/name", GRAMMAR)
     revision, _, path = (match["version"] or "").partition("/")
     if any(part in ("", ".", "..") for part in path.split("/")) and path:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from ..errors import ReferenceSyntaxError
 from ..urls import without_secrets
@@ -20,6 +20,8 @@ Raises ReferenceSyntaxError when it is this grammar's text, and wrong.
 
 MAX_SHOWN = 120
 _NUMBER = re.compile(r"[0-9]{1,18}\Z")
+_REPOSITORY_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
+_SPACE = re.compile(r"\s")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -114,9 +116,28 @@ def read_url(text: str) -> WebUrl | None:
     return WebUrl(text, host, segments, {name: values[0] for name, values in query.items()})
 
 
+def without_space(url: str) -> str:
+    """A URL whose spaces, of which a browser shows many kinds, are encoded."""
+    return _SPACE.sub(lambda space: quote(space[0]), url)
+
+
 def is_site(host: str, sites: frozenset[str]) -> bool:
     """Whether a host is one of a source's, or a sub-domain of one."""
     return any(host == site or host.endswith(f".{site}") for site in sites)
+
+
+def is_repository(name: str, forms: Sequence[str] = ()) -> bool:
+    """Whether a text is `owner/name` or, as old repositories are, a single name.
+
+    Args:
+        forms: words that follow a repository in URLs, so that none is called so.
+    """
+    parts = name.split("/")
+    return (
+        len(parts) <= 2
+        and all(_REPOSITORY_PART.match(part) for part in parts)
+        and parts[-1] not in forms
+    )
 
 
 def checked_path(url: WebUrl, parts: tuple[str, ...], grammar: str) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import quote, unquote
 
 from ..marketplaces.hosts import HUGGINGFACE
-from .grammar import WebUrl, checked_path, read_url, refuse
+from .grammar import WebUrl, checked_path, is_repository, read_url, refuse
 from .values import HubReference
 
 GRAMMAR = (
@@ -39,6 +39,8 @@ def parse(text: str) -> HubReference | None:
         raise refuse(text, url.path_position, reason, GRAMMAR)
     owned = len(segments) < 2 or segments[1] not in _FORMS
     repository, rest = "/".join(segments[: 1 + owned]), segments[1 + owned :]
+    if not is_repository(repository, _FORMS):
+        raise refuse(text, url.path_position, "it names no repository", GRAMMAR)
     if not rest:
         return HubReference("huggingface", repository)
     if rest[0] not in (*_FORMS, "revision") or len(rest) < 2:
@@ -63,6 +65,8 @@ def _hf(text: str) -> HubReference:
     if len(segments) < 2:
         raise refuse(text, len(text), "it names no owner/name", GRAMMAR)
     name, at, revision = segments[1].partition("@")
+    if not is_repository(f"{segments[0]}/{name}", _FORMS):
+        raise refuse(text, 5, "it names no owner/name", GRAMMAR)
     rest = segments[2:]
     if at and not revision:
         raise refuse(text, text.find("@") + 1, "a revision follows the @", GRAMMAR)

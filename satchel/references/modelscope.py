@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from ..marketplaces.hosts import MODELSCOPE
-from .grammar import checked_path, read_url, refuse
+from .grammar import checked_path, is_repository, read_url, refuse
 from .values import HubReference
 
 GRAMMAR = "https://www.modelscope.cn/models/owner/name/resolve/master/file.safetensors"
@@ -22,6 +22,8 @@ def parse(text: str) -> HubReference | None:
     if segments[:1] != ("models",) or len(segments) < 3:
         raise refuse(text, url.path_position, "it names no models/owner/name", GRAMMAR)
     repository = "/".join(segments[1:3])
+    if not is_repository(repository):
+        raise refuse(text, url.path_position, "it names no models/owner/name", GRAMMAR)
     match segments[3:]:
         case () | ("summary" | "files" | "feedback",):
             return HubReference("modelscope", repository)

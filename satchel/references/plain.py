@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from ..folders import MODEL_EXTENSIONS, posix_name
 from ..urls import without_secrets
-from .grammar import URL_GRAMMAR, read_url, refuse
+from .grammar import URL_GRAMMAR, read_url, refuse, without_space
 from .values import FileNameReference, UrlReference
 
 NAME_GRAMMAR = "the name of a file in a model folder, such as styles/ink.safetensors"
@@ -30,7 +30,7 @@ def parse_url(text: str) -> UrlReference | None:
     bare = without_secrets(text).partition("#")[0]
     _, _, rest = bare.partition("://")
     host, slash, path = rest.partition("/")
-    return UrlReference(f"https://{host.lower()}{slash}{path}")
+    return UrlReference(without_space(f"https://{host.lower()}{slash}{path}"))
 
 
 def parse_name(text: str) -> FileNameReference | None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ..errors import AmbiguousReferenceError
 from ..marketplaces.hosts import FAL, REPLICATE, Hosts
-from .grammar import read_url, refuse
+from .grammar import read_url, refuse, without_space
 from .values import TrainingReference
 
 GRAMMAR = (
@@ -48,7 +48,7 @@ def _serves(hosts: Hosts, host: str) -> bool:
 
 def _without_query(url: str) -> str:
     bare = url.partition("#")[0].partition("?")[0]
-    return f"https://{bare.partition('://')[2]}"
+    return without_space(f"https://{bare.partition('://')[2]}")
 
 
 def _of_json(text: str) -> TrainingReference:

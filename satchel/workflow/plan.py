@@ -16,6 +16,7 @@ from ..folders import LocalModel
 from ..identity import ModelIdentity, Source
 from ..library import Library
 from ..marketplaces.base import Availability
+from ..marketplaces.hosts import HOSTS
 from ..marketplaces.resolver import Resolver
 from ..marketplaces.url_policy import UrlPolicy
 from ..progress import Progress
@@ -226,8 +227,7 @@ def _with_allowed_sources(
     allowed, refusal = [], ""
     for source in model.identity.sources:
         try:
-            resolver.marketplace(source.kind)
-            UrlPolicy.of_source(source.kind, settings).check(source.url)
+            _check_source(source, settings, resolver)
         except SatchelError as error:
             refusal = f"{error} {error.hint}".strip()
         else:
@@ -236,6 +236,14 @@ def _with_allowed_sources(
         refusal = ""
     identity = replace(model.identity, sources=tuple(allowed) or model.identity.sources)
     return replace(model, identity=identity), refusal
+
+
+def _check_source(source: Source, settings: Settings, resolver: Resolver) -> None:
+    """Refuses an address for what is wrong with it, but a kind that nobody knows for that."""
+    if source.kind not in (*HOSTS, "https"):
+        resolver.marketplace(source.kind)
+    UrlPolicy.of_source(source.kind, settings).check(source.url)
+    resolver.marketplace(source.kind)
 
 
 def _with_fresh_sources(planned: list[PlannedModel], resolver: Resolver) -> list[PlannedModel]:
@@ -277,6 +285,8 @@ def _with_mirrors(
 ) -> list[PlannedModel]:
     """Looks elsewhere for models that their own sources do not serve any more."""
     gone = [entry.model.identity.sha256 for entry in planned if entry.state == "gone"]
+    if not gone:
+        return planned
     mirrors = resolver.mirrors([sha256 for sha256 in gone if sha256 is not None])
     return [
         _with_mirror(entry, mirrors.get(entry.model.identity.sha256 or "", ()), workspace, resolver)

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from satchel.errors import AmbiguousReferenceError, ReferenceSyntaxError
 from satchel.references import (
@@ -168,6 +170,7 @@ REST = [
      UrlReference("https://example.com/A/b.safetensors?dl=1")),
     ("https://example.com/b.sft?token=abc&X-Amz-Signature=def&v=2#access_token=g",
      UrlReference("https://example.com/b.sft?v=2")),
+    ("https://example.com/ink wash.sft # x", UrlReference("https://example.com/ink%20wash.sft%20")),
     ("ink.safetensors", FileNameReference("ink.safetensors")),
     ("styles\\ink wash.GGUF", FileNameReference("styles/ink wash.GGUF")),
     ("styles/墨.ckpt", FileNameReference("styles/墨.ckpt")),
@@ -303,6 +306,10 @@ BAD = [
     ("~/ink.safetensors", 0, "a path of one machine"),
     ("styles/../ink.safetensors", 7, "not plain"),
     ("../ink.safetensors", 0, "not plain"),
+    ("ink\ud800.safetensors", 3, "half a character"),
+    ("civitai.com\\ink.safetensors", 19, "no valid URL"),
+    ("hf://a b/c/d.sft", 5, "no owner/name"),
+    ("https://huggingface.co/o/tree%3F/resolve/main/a.sft", 22, "names no repository"),
 ]
 
 
@@ -348,3 +355,25 @@ def test_an_error_does_not_repeat_a_secret(text):
         parse_reference(text)
 
     assert "s3cr3t" not in json.dumps(caught.value.to_json())
+
+
+PIECES = st.sampled_from(
+    ["https://", "hf://", "urn:air:", "civitai.com", "huggingface.co", "civarchive.com", "/models/",
+     "/resolve/", "refs/pr/", "modelVersionId=", "fileId=", "?", "&", "#", "@", ":", "%2F", "%",
+     "\\", "[", "]", "{", "}", '"', "1", "9" * 30, "sha256:", "a" * 64, ".safetensors", " ", "\x00",
+     "\u202e", "墨", "\ud800", "/", "//"]
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.one_of(st.text(), st.lists(PIECES, max_size=12).map("".join)))
+def test_any_text_is_a_reference_with_a_canonical_text_or_refused_with_a_sentence(text):
+    position = -1
+    try:
+        reference = parse_reference(text)
+    except ReferenceSyntaxError as error:
+        position = error.details["position"]
+    if position < 0:
+        assert parse_reference(to_text(reference)) == reference
+    else:
+        assert position <= len(text) + len("https://")
