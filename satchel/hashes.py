@@ -18,14 +18,16 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import threading
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .progress import Cancellation, Progress, Report, silent
@@ -33,13 +35,13 @@ from .progress import Cancellation, Progress, Report, silent
 if TYPE_CHECKING:
     from .references.values import DigestKind
 
-CHUNK_BYTES = 2 * 1024 * 1024
-"""Few enough hand-overs between threads, and still in the cache when the next digest reads it."""
+CHUNK_BYTES = 256 * 1024
+"""Still in a core's own cache when it is hashed, and few enough hand-overs between threads."""
 ALL_KINDS: tuple[DigestKind, ...] = ("SHA256", "AutoV1", "AutoV2", "AutoV3", "BLAKE3", "CRC32")
 DEFAULT_KINDS: tuple[DigestKind, ...] = ("SHA256", "AutoV3")
 HASH_OF_NOTHING = hashlib.sha256().hexdigest()
 
-_BUFFERS = 3
+_BUFFERS = 8
 """Chunks in flight: the slowest digest may lag behind by this many, which keeps memory flat."""
 _NOT_SAFETENSORS = 16 * 1024 * 1024
 _AUTOV1 = (0x100000, 0x110000)
@@ -129,10 +131,10 @@ def hash_file(
         spans = {kind: span for kind in kinds if (span := _span(kind, prefix, size)) is not None}
         whole = hashlib.sha256()
         others = {kind: _MAKERS[kind]() for kind in spans}
-        feeds: list[_Feed] = []
-        for kind, digest in others.items():
-            pool = stack.enter_context(ThreadPoolExecutor(1)) if threads else None
-            feeds.append(_Feed(digest, *spans[kind], pool))
+        feed = _ThreadFeed if threads else _Feed
+        feeds = [feed(digest, *spans[kind]) for kind, digest in others.items()]
+        for one in feeds:
+            stack.callback(one.close)
         position = 0
         for chunk in _chunks(file.readinto, feeds):
             if cancellation is not None:
@@ -255,42 +257,76 @@ def _span(kind: DigestKind, prefix: bytes, size: int) -> tuple[int, int] | None:
 
 
 class _Feed:
-    """Gives a digest its part of each chunk, on a thread of its own if there is one."""
+    """Gives a digest its part of each chunk."""
 
-    def __init__(
-        self, digest: _Digest, start: int, end: int, pool: ThreadPoolExecutor | None
-    ) -> None:
-        self._digest, self._start, self._end, self._pool = digest, start, end, pool
+    def __init__(self, digest: _Digest, start: int, end: int) -> None:
+        self._digest, self._start, self._end = digest, start, end
 
-    def give(self, chunk: memoryview, position: int) -> Future[object] | None:
+    def give(self, chunk: memoryview, position: int) -> None:
         part = chunk[max(0, self._start - position) : max(0, self._end - position)]
-        if not part:
-            return None
-        if self._pool is None:
+        if part:
             self._digest.update(part)
-            return None
-        return self._pool.submit(self._digest.update, part)
+
+    def wait(self) -> None:
+        """Returns when one more of the chunks that were given is done with."""
+
+    def close(self) -> None:
+        """Returns when all are."""
+
+
+class _ThreadFeed(_Feed):
+    """The same on a thread of its own, which lags behind as far as the caller lets it."""
+
+    def __init__(self, digest: _Digest, start: int, end: int) -> None:
+        super().__init__(digest, start, end)
+        # Plain queues: a future for every chunk costs several times as much.
+        self._todo: SimpleQueue[tuple[memoryview, int] | None] = SimpleQueue()
+        self._done: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="satchel-digest", daemon=True)
+        self._thread.start()
+
+    def give(self, chunk: memoryview, position: int) -> None:
+        self._todo.put((chunk, position))
+
+    def wait(self) -> None:
+        error = self._done.get()
+        if error is not None:
+            raise error
+
+    def close(self) -> None:
+        self._todo.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (item := self._todo.get()) is not None:
+            try:
+                super().give(*item)
+            except BaseException as error:  # raised where the file is read; else that would wait
+                self._done.put(error)
+                return
+            self._done.put(None)
 
 
 def _chunks(
-    read_into: Callable[[memoryview], int | None], feeds: list[_Feed]
+    read_into: Callable[[memoryview], int | None], feeds: Sequence[_Feed]
 ) -> Iterator[memoryview]:
     """Reads a file through a ring of buffers, each reused once all digests are done with it."""
     buffers = [memoryview(bytearray(CHUNK_BYTES)) for _ in range(_BUFFERS if feeds else 1)]
-    pending: list[list[Future[object]]] = [[] for _ in buffers]
-    position, turn = 0, 0
+    position, turn, waiting = 0, 0, 0
     while True:
-        for future in pending[turn]:
-            future.result()
-        count = read_into(buffers[turn])
+        if waiting == len(buffers):
+            for feed in feeds:
+                feed.wait()
+            waiting -= 1
+        buffer = buffers[turn % len(buffers)]
+        count = read_into(buffer)
         if not count:
             break
-        chunk = buffers[turn][:count]
-        given = [feed.give(chunk, position) for feed in feeds]
-        pending[turn] = [future for future in given if future is not None]
+        chunk = buffer[:count]
+        for feed in feeds:
+            feed.give(chunk, position)
         yield chunk
-        position += count
-        turn = (turn + 1) % len(buffers)
-    for futures in pending:
-        for future in futures:
-            future.result()
+        position, turn, waiting = position + count, turn + 1, waiting + 1
+    for feed in feeds:
+        for _ in range(waiting):
+            feed.wait()

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +15,7 @@ from ..folders import LocalModel
 from ..hashes import FileDigests
 from .database import Database
 
-_COLUMNS = (
+COLUMNS = (
     "id, path, kind, name, size, mtime_ns, device, inode, sha256, autov3, autov1, blake3, crc32,"
     " gone_at"
 )
@@ -95,7 +95,9 @@ class FileTable:
                 ).fetchone()
                 keep = before in (None, digests.sha256)
                 old = "{0} = coalesce(?, {0})" if keep else "{0} = ?"
-                columns = ", ".join(old.format(name) for name in ("autov1", "blake3", "crc32"))
+                names = ("autov1", "blake3", "crc32")
+                columns = ", ".join(old.format(name) for name in names)
+                columns += "" if keep else ", facts = NULL"
                 db.execute(
                     f"UPDATE files SET sha256 = ?, autov3 = ?, {columns}, indexed = 0 WHERE id = ?",
                     (digests.sha256, digests.autov3, digests.autov1, digests.blake3,
@@ -132,10 +134,10 @@ class FileTable:
         """Files without a digest: those in use first, then the newest."""
         with self._database.reading() as db:
             rows = db.execute(
-                f"SELECT {_COLUMNS} FROM files WHERE sha256 IS NULL AND gone_at IS NULL"
+                f"SELECT {COLUMNS} FROM files WHERE sha256 IS NULL AND gone_at IS NULL"
                 " ORDER BY used_at IS NULL, used_at DESC, mtime_ns DESC"
             ).fetchall()
-        return map(_file_row, rows)
+        return map(read_row, rows)
 
     def live(self) -> list[FileRow]:
         """All files that were there when they were last looked for."""
@@ -190,7 +192,7 @@ class FileTable:
     def _select(self, where: str, *values: Any) -> list[FileRow]:
         with self._database.reading() as db:
             return list(
-                map(_file_row, db.execute(f"SELECT {_COLUMNS} FROM files WHERE {where}", values))
+                map(read_row, db.execute(f"SELECT {COLUMNS} FROM files WHERE {where}", values))
             )
 
 
@@ -244,8 +246,8 @@ def _select_in(db: sqlite3.Connection, where: str, values: Sequence[Any]) -> Ite
     for start in range(0, len(values), _BATCH):
         part = values[start : start + _BATCH]
         marks = ", ".join("?" * len(part))
-        sql = f"SELECT {_COLUMNS} FROM files WHERE {where} IN ({marks})"
-        yield from map(_file_row, db.execute(sql, part))
+        sql = f"SELECT {COLUMNS} FROM files WHERE {where} IN ({marks})"
+        yield from map(read_row, db.execute(sql, part))
 
 
 def _pairs(db: sqlite3.Connection, select: str, values: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
@@ -254,12 +256,8 @@ def _pairs(db: sqlite3.Connection, select: str, values: Sequence[Any]) -> Iterat
         yield from db.execute(f"{select} IN ({', '.join('?' * len(part))})", part)
 
 
-def _file_row(row: tuple[Any, ...]) -> FileRow:
+def read_row(row: tuple[Any, ...]) -> FileRow:
+    """From the values of `COLUMNS`."""
     id_, path, kind, name, size, mtime_ns, device, inode, sha256, autov3, *others, gone_at = row
     digests = None if sha256 is None else FileDigests(sha256, autov3, size, *others)
     return FileRow(id_, path, kind, name, size, mtime_ns, (device, inode), digests, gone_at)
-
-
-read_row: Callable[[tuple[Any, ...]], FileRow] = _file_row
-"""From the columns `COLUMNS`, for queries of other modules."""
-COLUMNS = _COLUMNS
