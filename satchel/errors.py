@@ -67,6 +67,12 @@ class AmbiguousReferenceError(InvalidInputError):
     code = "ambiguous_reference"
 
 
+class CredentialsError(SatchelError):
+    """The file of tokens cannot be used. `details`: `path`, its name."""
+
+    code = "credentials"
+
+
 class UnsupportedMediaTypeError(InvalidInputError):
     """A request that is not JSON."""
 

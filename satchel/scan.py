@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from .catalog import Catalog
 from .catalog.listing import ListingChanges
-from .fingerprint import fingerprint
 from .folders import LocalModel, ModelFolders
 
 
@@ -38,5 +37,5 @@ def scan(folders: ModelFolders, catalog: Catalog, kinds: Iterable[str] | None = 
         if root.is_dir()
     ]
     models = tuple(folders.files(wanted))
-    changes = catalog.store_listing(models, list(dict.fromkeys(roots)), fingerprint)
+    changes = catalog.store_listing(models, list(dict.fromkeys(roots)))
     return Scan(models, changes)

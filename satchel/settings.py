@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from .credentials import CredentialFile, checked_token, credentials_path
 from .errors import InvalidInputError
 
 LORA_CACHE_BYTES = 1 << 30
 
+_OFF = "off"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
 
@@ -22,8 +24,11 @@ class SourceSettings:
     """How one source of models is asked."""
 
     url: str
-    """The site itself, or a mirror that speaks its API. Locks always name the site."""
+    """The site itself, or a mirror that speaks its API. Locks always name the site. Empty: the
+    operator does not want it to be asked."""
     token: str | None = field(default=None, repr=False)
+    token_from: str = field(default="", compare=False)
+    """The variable that holds it, or `file`; empty without a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,9 @@ SOURCES: Mapping[str, SourceVariables] = {
 }
 """`Source.kind` -> its variables."""
 
+WITH_TOKENS = tuple(kind for kind, variables in SOURCES.items() if variables.token_variables)
+"""Sources that know logins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -73,17 +81,26 @@ class Settings:
         """How a source is asked."""
         return self.sources.get(kind) or SourceSettings(SOURCES[kind].url)
 
+    def asks(self, kind: str) -> bool:
+        """Whether a source may be asked; those that are no site always may."""
+        return kind not in SOURCES or bool(self.source(kind).url)
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Reads `SATCHEL_*` and the sources' own variables.
+        """Reads `SATCHEL_*`, the sources' own variables and, for the rest, the file of tokens.
 
         Raises:
             InvalidInputError: a URL is malformed, or the token cannot be one.
+            CredentialsError: the file of tokens is there and may not be used.
         """
         env = os.environ if environ is None else environ
+        path = credentials_path(env)
+        stored = CredentialFile(path).read() if path is not None else {}
         origins = env.get("SATCHEL_TRUSTED_ORIGINS", "").replace(",", " ").split()
         return cls(
-            sources={kind: _source(known, env) for kind, known in SOURCES.items()},
+            sources={
+                kind: _source(known, env, stored.get(kind)) for kind, known in SOURCES.items()
+            },
             trusted_origins=frozenset(
                 origin_of(_http_url("SATCHEL_TRUSTED_ORIGINS", text)) for text in origins
             ),
@@ -132,12 +149,16 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme.lower()}://{host}" + ("" if port in (None, default) else f":{port}")
 
 
-def _source(known: SourceVariables, env: Mapping[str, str]) -> SourceSettings:
+def _source(known: SourceVariables, env: Mapping[str, str], stored: str | None) -> SourceSettings:
     variable, url = _first_set(known.url_variables, env)
-    token_variable, token = _first_set(known.token_variables, env)
-    return SourceSettings(
-        _http_url(variable, url.rstrip("/")) if url else known.url, _token(token_variable, token)
-    )
+    if url.lower() == _OFF:
+        return SourceSettings("")
+    address = _http_url(variable, url.rstrip("/")) if url else known.url
+    token_variable, text = _first_set(known.token_variables, env)
+    token = checked_token(token_variable, text)
+    if token or not stored:
+        return SourceSettings(address, token or None, token_variable)
+    return SourceSettings(address, stored, "file")
 
 
 def _first_set(variables: tuple[str, ...], env: Mapping[str, str]) -> tuple[str, str]:
@@ -145,16 +166,6 @@ def _first_set(variables: tuple[str, ...], env: Mapping[str, str]) -> tuple[str,
         if text := env.get(variable, "").strip():
             return variable, text
     return "", ""
-
-
-def _token(variable: str, text: str) -> str | None:
-    # Anything else would fail later, inside an HTTP header, with the token in the traceback.
-    if not all("!" <= char <= "~" for char in text):
-        raise InvalidInputError(
-            f"{variable} holds a character that no API key has.",
-            hint="Copy the key again, without spaces or line breaks.",
-        )
-    return text or None
 
 
 def _http_url(variable: str, text: str) -> str:

@@ -18,15 +18,21 @@ OPERATOR_SETTINGS = (
     "SATCHEL_CATALOG",
     "SATCHEL_CIVITAI_URL",
     "SATCHEL_MODELS",
+    *(f"SATCHEL_{kind}_URL" for kind in ("CIVARCHIVE", "HUGGINGFACE", "MODELSCOPE", "FAL",
+                                         "REPLICATE")),
+    *("CIVITAI_TOKEN", "HF_TOKEN", "HF_ENDPOINT", "MODELSCOPE_API_TOKEN", "FAL_KEY",
+      "REPLICATE_API_TOKEN"),
     "SATCHEL_TRUSTED_ORIGINS",
+    "SATCHEL_UPDATE_CHECK_HOURS",
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
-)
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in OPERATOR_SETTINGS:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SATCHEL_CREDENTIALS", "off")
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -208,6 +209,7 @@ def row_of(db: sqlite3.Connection, model: LocalModel) -> int:
 
 def insert(db: sqlite3.Connection, model: LocalModel, now: float) -> int:
     """A new row for a file of which nothing is known."""
+    model = with_place(model)
     done = db.execute(
         "INSERT INTO files (path, kind, name, base, size, mtime_ns, device, inode, added_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -215,6 +217,17 @@ def insert(db: sqlite3.Connection, model: LocalModel, now: float) -> int:
          *storable(model.file_id), now),
     )  # fmt: skip
     return int(done.lastrowid or 0)
+
+
+def with_place(model: LocalModel) -> LocalModel:
+    """With device and inode, if it is there: listing a folder does not tell them on Windows."""
+    if model.file_id[1]:
+        return model
+    try:
+        status = os.stat(model.path)
+    except OSError:
+        return model
+    return replace(model, file_id=(status.st_dev, status.st_ino))
 
 
 def base_of(name: str) -> str:

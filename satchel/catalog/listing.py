@@ -6,12 +6,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..folders import LocalModel
 from .database import Database
-from .files import COLUMNS, FileRow, base_of, insert, read_row, storable
+from .files import COLUMNS, FileRow, base_of, insert, read_row, storable, with_place
 
 Fingerprint = Callable[[Path], str | None]
 """Few bytes that tell files of one size apart (`satchel.fingerprint`); None if unreadable."""
@@ -28,7 +28,7 @@ class ListingChanges:
     gone: tuple[FileRow, ...] = ()
     """Contents whose path is missing, or has other bytes now."""
     renamed: tuple[tuple[FileRow, LocalModel], ...] = ()
-    """The same path, seen as another kind or below another root."""
+    """The same path, seen as another kind or below another root, or its inode was not known."""
 
     @property
     def any(self) -> bool:
@@ -77,11 +77,12 @@ def plan_listing(
         model = listing.get(row.path)
         if model is not None and (row.size, row.mtime_ns) == (model.size, model.mtime_ns):
             same.add(row.path)
-            if (row.kind, row.name) != (model.kind, model.name):
+            unplaced = not row.file_id[1] and model.file_id[1]
+            if unplaced or (row.kind, row.name) != (model.kind, model.name):
                 renamed.append((row, model))
         elif model is not None or row.path.startswith(below):
             lost.append(row)
-    fresh = [_with_place(model) for path, model in listing.items() if path not in same]
+    fresh = [with_place(model) for path, model in listing.items() if path not in same]
     if not fresh:
         return ListingChanges(len(listing), gone=tuple(lost), renamed=tuple(renamed))
     known = _known(live, {row.id for row in lost}, history())
@@ -97,17 +98,6 @@ def plan_listing(
             moved.append((content, model))
     gone = tuple(row for row in lost if row.id not in taken)
     return ListingChanges(len(listing), tuple(added), tuple(moved), gone, tuple(renamed))
-
-
-def _with_place(model: LocalModel) -> LocalModel:
-    """With device and inode: on Windows, listing a folder does not tell them."""
-    if model.file_id[1]:
-        return model
-    try:
-        status = os.stat(model.path)
-    except OSError:
-        return model
-    return replace(model, file_id=(status.st_dev, status.st_ino))
 
 
 def _known(
@@ -180,8 +170,9 @@ def _carry_out(db: sqlite3.Connection, changes: ListingChanges) -> None:
             _place(db, row, model)
     for row, model in changes.renamed:
         db.execute(
-            "UPDATE files SET kind = ?, name = ?, base = ?, indexed = 0 WHERE id = ?",
-            (model.kind, model.name, base_of(model.name), row.id),
+            "UPDATE files SET kind = ?, name = ?, base = ?, device = ?, inode = ?, indexed = 0"
+            " WHERE id = ?",
+            (model.kind, model.name, base_of(model.name), *storable(model.file_id), row.id),
         )
     for model in changes.added:
         if not _is_there(db, model):

@@ -42,29 +42,51 @@ class SearchIndex:
             return rows or _anywhere(db, words, kinds, limit)
 
     def _refresh(self) -> None:
-        with self._database.reading() as db:
-            # An index that another SQLite could not keep up to date counts as missing.
-            states = "(0, 2)" if self._database.has_full_text else "(0)"
-            query = f"SELECT id FROM files WHERE indexed IN {states} AND gone_at IS NULL"
-            stale = [row_id for (row_id,) in db.execute(query)]
-        if not stale:
-            return
         full = self._database.has_full_text
+        # An index that another SQLite could not keep up to date counts as missing.
+        stale = f"indexed IN {'(0, 2)' if full else '(0)'} AND gone_at IS NULL"
+        query = f"SELECT id FROM files WHERE {stale}"
+        with self._database.reading() as db:
+            if not db.execute(f"{query} LIMIT 1").fetchone():
+                return
+        state = 1 if full else 2
         with self._database.writing() as db:
-            for row_id in stale:
-                texts = _texts_of(db, row_id)
-                db.execute("INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?, ?, ?)", texts)
-                if full:
-                    db.execute("DELETE FROM full_text WHERE rowid = ?", (row_id,))
-                    db.execute(
-                        "INSERT INTO full_text (rowid, name, title, tags, words, notes)"
-                        " VALUES (?, ?, ?, ?, ?, ?)",
-                        texts,
-                    )
-            state = 1 if full else 2
+            _index_names(db, f"{stale} AND {_ONLY_A_NAME}", state, full=full)
+            rest = [row_id for (row_id,) in db.execute(query)]
+            for row_id in rest:
+                _index(db, _texts_of(db, row_id), full=full)
             db.executemany(
-                "UPDATE files SET indexed = ? WHERE id = ?", [(state, row_id) for row_id in stale]
+                "UPDATE files SET indexed = ? WHERE id = ?", [(state, row_id) for row_id in rest]
             )
+
+
+_ONLY_A_NAME = """
+    sha256 IS NULL AND facts IS NULL
+    AND id NOT IN (SELECT file FROM notes UNION SELECT file FROM claims)
+"""
+
+
+def _index_names(db: sqlite3.Connection, where: str, state: int, *, full: bool) -> None:
+    """All at once, for files of which nothing else is known: after a first scan, that is all."""
+    rows = f"SELECT id, name, '', '', '', '' FROM files WHERE {where}"
+    db.execute(f"INSERT OR REPLACE INTO texts {rows}")
+    if full:
+        db.execute(f"DELETE FROM full_text WHERE rowid IN (SELECT id FROM files WHERE {where})")
+        db.execute(f"INSERT INTO full_text (rowid, name, title, tags, words, notes) {rows}")
+    db.execute(f"UPDATE files SET indexed = ? WHERE {where}", (state,))
+
+
+def _index(
+    db: sqlite3.Connection, texts: tuple[int, str, str, str, str, str], *, full: bool
+) -> None:
+    db.execute("INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?, ?, ?)", texts)
+    if full:
+        db.execute("DELETE FROM full_text WHERE rowid = ?", texts[:1])
+        db.execute(
+            "INSERT INTO full_text (rowid, name, title, tags, words, notes)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            texts,
+        )
 
 
 def _full_text(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from ..fingerprint import fingerprint
 from ..folders import LocalModel
 from ..hashes import FileDigests
 from ..identity import Source
 from .answers import AnswerTable
 from .database import Database
 from .files import FileTable
-from .listing import Fingerprint, ListingChanges, store_listing
+from .listing import ListingChanges, store_listing
 from .notes import NoteTable
 from .records import RecordTable
 from .search import SearchIndex
@@ -46,8 +47,8 @@ class Catalog:
         return {(row.path, row.size, row.mtime_ns) for row in rows}
 
     def remember(self, model: LocalModel, digests: FileDigests) -> None:
-        """Stores a file's digests, replacing what was known of that path."""
-        self.files.remember(model, digests)
+        """Stores a file's digests and a fingerprint, replacing what was known of that path."""
+        self.files.remember(model, digests, fingerprint=fingerprint(model.path))
 
     def sources(self, marketplace: str, sha256s: Iterable[str]) -> dict[str, tuple[Source, ...]]:
         """Answers that are still good, by digest; an empty tuple is a recent miss."""
@@ -57,8 +58,6 @@ class Catalog:
         """Stores a marketplace's answers, misses (empty tuples) included."""
         self._answers.put(marketplace, answers)
 
-    def store_listing(
-        self, models: Iterable[LocalModel], roots: Sequence[str], fingerprint: Fingerprint
-    ) -> ListingChanges:
+    def store_listing(self, models: Iterable[LocalModel], roots: Sequence[str]) -> ListingChanges:
         """Brings the catalog up to date with a complete listing of folders (`listing.py`)."""
         return store_listing(self._database, models, roots, fingerprint)

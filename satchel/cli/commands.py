@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import InvalidInputError, SatchelError
-from ..file_names import check_format, destination
-from ..folders import LocalModel
-from ..identity import ModelIdentity
-from ..references import parse_reference
 from ..workflow.author import build_lock
 from ..workflow.documents import WorkflowDocument, read_file
 from ..workflow.install import install
 from ..workflow.plan import Plan, plan_document
 from ..workflow.verify import VerifiedModel, verify_document
 from ..workspace import Workspace
-from . import files, outputs, texts
-from .queue import run_queue
-from .result import Result
-from .terminal import size_text
+from . import auth, files, marketplace, outputs, queue, texts
+from .result import Command, Result
 
 
 def lock(arguments: argparse.Namespace, workspace: Workspace) -> Result:
@@ -85,33 +79,15 @@ def verify(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     )
 
 
-def get(arguments: argparse.Namespace, workspace: Workspace) -> Result:
-    """Fetches one model."""
-    model = workspace.resolver().resolve(parse_reference(arguments.reference), arguments.to)
-    check_format(model.name, allow_pickle=workspace.settings.allow_pickle)
-    target = destination(workspace.folders, model.kind, model.name)
-    here = _already_here(model, workspace)
-    if here is None:
-        path, digests = workspace.downloader().fetch(model, target)
-        status = path.stat()
-        here = LocalModel(model.kind, path.name, path, status.st_size, status.st_mtime_ns)
-        workspace.catalog.remember(here, digests)
-    value = {"name": here.name, "directory": here.kind, "path": str(here.path),
-             "sha256": model.sha256, "size": here.size}  # fmt: skip
-    return Result(value, f"{here.path}  ({size_text(here.size)}, SHA256 {model.sha256})")
-
-
-COMMANDS: Mapping[str, Callable[[argparse.Namespace, Workspace], Result]] = {
+COMMANDS: Mapping[str, Command] = {
     "lock": lock,
     "plan": plan,
     "install": install_models,
     "verify": verify,
-    "scan": files.scan,
-    "identify": files.identify,
-    "find": files.find,
-    "updates": files.updates,
-    "get": get,
-    "queue": run_queue,
+    **files.COMMANDS,
+    **auth.COMMANDS,
+    **marketplace.COMMANDS,
+    **queue.COMMANDS,
 }
 
 
@@ -150,17 +126,6 @@ def _complaints(plans: Sequence[Plan], states: Sequence[str]) -> tuple[str, ...]
         if planned.state in states
     ]
     return tuple(dict.fromkeys(sentences))
-
-
-def _already_here(model: ModelIdentity, workspace: Workspace) -> LocalModel | None:
-    """The file, if its digest is known, or if it has the name that it would get."""
-    sha256 = model.sha256 or ""
-    local = workspace.folders.find(model.kind, model.name)
-    if local is not None:
-        digests = workspace.library().digests(local)
-        if digests is not None and digests.sha256 == sha256:
-            return local
-    return workspace.library().find_by_digest(model.kind, sha256, model.size)
 
 
 def _all_verified(models: list[VerifiedModel]) -> bool:

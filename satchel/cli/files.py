@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..enrich import enrich
@@ -20,7 +20,7 @@ from ..sidecars import import_sidecars
 from ..updates import Update, check_updates
 from ..workspace import Workspace
 from . import texts
-from .result import Result
+from .result import Command, Result
 from .terminal import size_text, table
 
 
@@ -101,6 +101,14 @@ def updates(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     rows = [_update_row(update) for update in found.updates]
     text = "\n".join([table(rows), *notes] if rows else notes)
     return Result(found.to_json(), text, int(bool(complaints)), tuple(dict.fromkeys(complaints)))
+
+
+COMMANDS: Mapping[str, Command] = {
+    "scan": scan,
+    "identify": identify,
+    "find": find,
+    "updates": updates,
+}
 
 
 def _scanned(kinds: Sequence[str], workspace: Workspace) -> Scan:

@@ -1,9 +1,13 @@
-"""What every command returns."""
+"""What every command is, and what it returns."""
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
+
+from ..workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +20,6 @@ class Result:
     status: int = 0
     complaints: tuple[str, ...] = ()
     """Sentences for stderr: what was refused, or could not be done."""
+
+
+Command: TypeAlias = Callable[[argparse.Namespace, Workspace], Result]

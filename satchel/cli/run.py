@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _workspace(arguments: argparse.Namespace, bar: ProgressBar) -> Workspace:
     location = arguments.models or _default_models()
     if location is None:
-        if arguments.command not in ("identify",):
+        if arguments.command not in ("identify", "auth", "resolve", "search"):
             raise InvalidInputError(
                 "It is not clear where the models live.",
                 hint="Say it with --models DIR or SATCHEL_MODELS: a models folder, a ComfyUI folder"

@@ -1,20 +1,19 @@
-"""Civitai: models by digest, by version and by name, and their downloads.
+"""Civitai: models by digest, by version, by image and by name, and their downloads.
 
-Wire behaviour as read in civitai/civitai at `ebed661` (2026-08-08). Its answers' `downloadUrl` is
-only a hint (the batch route answers `https://undefined/...`): URLs are rebuilt from ids.
+Its answers' `downloadUrl` is only a hint (the batch route answers `https://undefined/...`): URLs
+are rebuilt from ids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 
 from ..errors import (
-    AmbiguousReferenceError,
-    BadResponseError,
     ForbiddenUrlError,
     LoginRequiredError,
     MarketplaceError,
@@ -24,15 +23,10 @@ from ..identity import Source
 from ..progress import Cancellation
 from ..references.values import CivitaiReference, DigestReference, Reference
 from ..settings import Settings, origin_of
-from .answers import message
-from .base import Availability, TokenState
-from .batches import civitai_versions_by_hash, civitai_versions_of_models
-from .civitai_errors import (
-    login_required,
-    raise_for_download,
-    region_blocked,
-    unexpected,
-)
+from .base import Access, Availability, TokenState
+from .civitai_api import CivitaiApi, not_found
+from .civitai_choice import ambiguous, candidates
+from .civitai_errors import archived, disabled, early_access, login_required, raise_for_download
 from .civitai_records import (
     KIND_OF_TYPE,
     MARKETPLACE,
@@ -41,7 +35,6 @@ from .civitai_records import (
     items,
     published_digests,
     source_of,
-    table,
     text,
     version_of,
     versions_of_model,
@@ -50,8 +43,11 @@ from .records import PublishedFile, PublishedVersion, SearchPage, SearchQuery
 from .transport import Transport
 from .url_policy import UrlPolicy
 
-BATCH = 100
-"""Most digests that one by-hash request takes."""
+LOGIN_CHECKS = 8
+"""Up to so many models are each asked whether they need a login; for more, only trying tells."""
+_CHECKS_AT_ONCE = 4
+EMPTY_PAGES = 5
+"""How many empty pages in a row a search skips before it hands one on."""
 SORTS = {"downloads": "Most Downloaded", "newest": "Newest", "rating": "Highest Rated"}
 
 
@@ -71,122 +67,172 @@ class Civitai:
             token_origin=origin_of(own.url),
             cancellation=cancellation,
         )
+        self._api = CivitaiApi(own.url, self._transport, has_token=self._has_token)
+
+    # --- by digest ---------------------------------------------------------------------------
 
     def find_sources(self, sha256s: Sequence[str]) -> Mapping[str, tuple[Source, ...]]:
-        found: dict[str, tuple[Source, ...]] = dict.fromkeys(sha256s, ())
-        wanted = list(found)
-        for start in range(0, len(wanted), BATCH):
-            batch = [sha256.upper() for sha256 in wanted[start : start + BATCH]]
-            versions = self._api("POST", "/api/v1/model-versions/by-hash", json_body=batch)
-            if not isinstance(versions, list):
-                raise unexpected("by-hash")
-            for version in versions:
-                for source, sha256 in _sources_in(version):
-                    if sha256 in found and not found[sha256]:
-                        found[sha256] = (source,)
-        return found
+        return {
+            sha256: tuple(source_of(*pair) for pair in _files_with(sha256, versions))
+            for sha256, versions in self._api.by_sha256(sha256s).items()
+        }
 
     def find_version(self, digest: DigestReference) -> PublishedVersion | None:
-        try:
-            version = self._api("GET", f"/api/v1/model-versions/by-hash/{digest.hex.upper()}")
-        except NotFoundError:
-            return None
-        return version_of(_version_body(version), {})
+        body = self._api.by_digest(digest.hex)
+        return version_of(body, {}) if body is not None else None
 
-    def find_versions(self, sha256s: Sequence[str]) -> Mapping[str, PublishedVersion]:
-        return civitai_versions_by_hash(self._ask, sha256s, BATCH)
-
-    def versions_of_models(
-        self, model_ids: Sequence[str]
-    ) -> Mapping[str, tuple[PublishedVersion, ...]]:
-        return civitai_versions_of_models(self._ask, model_ids)
+    # --- by reference ------------------------------------------------------------------------
 
     def knows(self, reference: Reference) -> bool:
         return isinstance(reference, CivitaiReference)
 
     def versions(self, reference: Reference) -> tuple[PublishedVersion, ...]:
         assert isinstance(reference, CivitaiReference), "asked only about what it knows"
-        if reference.version_id is None:
-            model = self._api("GET", f"/api/v1/models/{reference.model_id}")
-            return versions_of_model(table(model))
-        version = _version_body(self._api("GET", f"/api/v1/model-versions/{reference.version_id}"))
-        return (version_of(version, self._model_of(version)),)
-
-    def choose(self, versions: Sequence[PublishedVersion], reference: Reference) -> PublishedFile:
-        assert isinstance(reference, CivitaiReference), "asked only about what it knows"
-        files = [file for version in versions for file in version.files]
-        if reference.file_id is not None:
-            wanted = [f for f in files if f.identity.sources[0].file_id == reference.file_id]
-        else:
-            wanted = [file for file in files if file.primary]
-        if len(wanted) > 1:
-            raise AmbiguousReferenceError(
-                "The model has several versions on Civitai.",
-                hint="Name one of them: " + ", ".join(file.identity.name for file in wanted),
-                files=[file.identity.sources[0].url for file in wanted],
-            )
-        if not wanted:
-            raise NotFoundError(
-                "Civitai has no such file there.",
-                hint="Open the version's page to see which files it has.",
-                marketplace=self.kind,
-            )
-        return wanted[0]
-
-    def search(self, query: SearchQuery) -> SearchPage:
-        types = [name for name, kind in KIND_OF_TYPE.items() if kind in query.kinds]
-        asked: list[tuple[str, str]] = [
-            ("query", query.text), ("username", query.author), ("cursor", query.cursor),
-            ("sort", SORTS.get(query.sort, "")), *(("types", name) for name in types),
-            *(("baseModels", name) for name in query.base_models),
-            *(("tag", name) for name in query.tags),
-        ]  # fmt: skip
-        wanted = [(name, value) for name, value in asked if value]
-        fixed = [("limit", str(query.limit)), ("nsfw", "true" if query.nsfw else "false")]
-        page = self._api("GET", f"/api/v1/models?{urlencode([*fixed, *wanted])}")
-        if not isinstance(page, dict):
-            raise unexpected("models")
-        found = (versions_of_model(model)[:1] for model in items(page.get("items")))
-        cursor = table(page.get("metadata")).get("nextCursor")
-        return SearchPage(tuple(version for one in found for version in one), text(cursor))
-
-    def check_token(self) -> TokenState:
-        if not self._has_token:
-            return "unset"
-        try:
-            self._api("GET", "/api/v1/me")
-        except LoginRequiredError:
-            return "refused"
-        except (MarketplaceError, ForbiddenUrlError):
-            return "unknown"
-        return "accepted"
-
-    def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
-        return [self._availability(source, sha256) for source, sha256 in wanted]
-
-    def _ask(self, method: str, path: str, body: Any) -> Any:
-        return self._api(method, path, json_body=body)
+        if reference.image_id is not None:
+            return self._of_image(reference.image_id)
+        if reference.version_id is not None:
+            version = self._api.version(reference.version_id)
+            return (version_of(version, self._model_of(version)),)
+        if reference.model_id is None:
+            raise not_found("a file without its version")
+        return versions_of_model(self._api.model(reference.model_id))
 
     def _model_of(self, version: Mapping[str, Any]) -> Mapping[str, Any]:
         """The body of a version's model; some versions are there whose model is not."""
         model_id = count(version.get("modelId"))
         try:
-            return table(self._api("GET", f"/api/v1/models/{model_id}")) if model_id else {}
+            return self._api.model(model_id) if model_id else {}
         except (MarketplaceError, ForbiddenUrlError):
             return {}
 
-    def _availability(self, source: Source, sha256: str) -> Availability:
+    def _of_image(self, image_id: int) -> tuple[PublishedVersion, ...]:
+        ids, digests = self._api.image_resources(image_id)
+        models = self._api.models_with("modelVersionIds", ids) if ids else []
+        found = [version for model in models for version in versions_of_model(model)]
+        wanted = [one for one in found if int(one.version_id) in ids]
+        for version_id in set(ids) - {int(one.version_id) for one in wanted}:
+            try:  # lists leave out models of real people, which are there by id
+                wanted.append(version_of(self._api.version(version_id), {}))
+            except NotFoundError:
+                continue
+        if not ids:
+            bodies = [self._api.by_digest(digest) for digest in digests[:LOGIN_CHECKS]]
+            wanted = [version_of(body, {}) for body in bodies if body is not None]
+        return tuple(sorted(wanted, key=lambda one: one.model_type != "Checkpoint"))
+
+    def choose(self, versions: Sequence[PublishedVersion], reference: Reference) -> PublishedFile:
+        assert isinstance(reference, CivitaiReference), "asked only about what it knows"
+        wanted = [file for version in versions for file in candidates(version, reference)]
+        if len(wanted) > 1:
+            raise ambiguous(versions, wanted)
+        if wanted:
+            return wanted[0]
+        if any(version.status == "archived" for version in versions):
+            raise archived()
+        raise NotFoundError(
+            "Civitai has no such file there.",
+            hint="Open the version's page to see which files it has.",
+            marketplace=self.kind,
+        )
+
+    # --- many at once ------------------------------------------------------------------------
+
+    def find_versions(self, sha256s: Sequence[str]) -> Mapping[str, PublishedVersion]:
+        """The earliest version that has each digest; misses are left out."""
+        found = self._api.by_sha256(sha256s).items()
+        return {sha256: version_of(versions[0], {}) for sha256, versions in found if versions}
+
+    def versions_of_models(
+        self, model_ids: Sequence[str]
+    ) -> Mapping[str, tuple[PublishedVersion, ...]]:
+        """The versions of many models, newest first, a hundred models to a request.
+
+        Models that are not there, or not any more, are left out.
+        """
+        wanted = [int(model_id) for model_id in model_ids if model_id.isdecimal()]
+        bodies = self._api.models_with("ids", wanted)
+        return {str(body.get("id")): versions_of_model(body) for body in bodies}
+
+    # --- by name -----------------------------------------------------------------------------
+
+    def search(self, query: SearchQuery) -> SearchPage:
+        types = [name for name, kind in KIND_OF_TYPE.items() if kind in query.kinds]
+        if query.kinds and not types:
+            return SearchPage(())
+        fixed = [
+            ("limit", str(max(1, min(query.limit, 100)))),
+            ("nsfw", "true" if query.nsfw else "false"),
+            *(("types", name) for name in types),
+            *(("baseModels", name) for name in query.base_models),
+            *(("tag", name) for name in query.tags),
+        ]
+        named = [
+            ("query", query.text), ("username", query.author), ("sort", SORTS.get(query.sort, "")),
+        ]  # fmt: skip
+        fixed += [(name, value) for name, value in named if value]
+        cursor = query.cursor
+        for _ in range(EMPTY_PAGES):
+            bodies, cursor_after = self._api.models(
+                [*fixed, ("cursor", cursor)] if cursor else fixed
+            )
+            found = tuple(version for body in bodies for version in _newest(body, query))
+            if found or not cursor_after or cursor_after == cursor:
+                return SearchPage(found, "" if cursor_after == cursor else cursor_after)
+            cursor = cursor_after
+        return SearchPage((), cursor)
+
+    def base_models(self) -> tuple[str, ...]:
+        """The base models that the site offers now."""
+        enums = self._api.enums()
+        return enums.get("ActiveBaseModel") or enums.get("BaseModel", ())
+
+    # --- availability ------------------------------------------------------------------------
+
+    def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
+        try:
+            known = self._api.by_sha256(
+                sha256 for source, sha256 in wanted if sha256 and source.version_id is not None
+            )
+        except (MarketplaceError, ForbiddenUrlError) as error:
+            return [_unknown(error)] * len(wanted)
+        answers = [self._as_listed(source, known.get(sha256, ())) for source, sha256 in wanted]
+        doubtful = [index for index, answer in enumerate(answers) if answer is None]
+        if len(doubtful) > LOGIN_CHECKS:
+            pairs = zip(answers, wanted, strict=True)
+            return [answer or _in_doubt(pair, known) for answer, pair in pairs]
+        with ThreadPoolExecutor(_CHECKS_AT_ONCE) as pool:
+            asked = pool.map(lambda index: self._ask(*wanted[index]), doubtful)
+            answers_of = dict(zip(doubtful, asked, strict=True))
+        return [answer or answers_of[index] for index, answer in enumerate(answers)]
+
+    def _as_listed(
+        self, source: Source, versions: Sequence[Mapping[str, Any]]
+    ) -> Availability | None:
+        """What the batch alone tells; None when there is more to ask."""
         if source.version_id is None:
             return Availability("unknown", "The lock does not say which version it is.")
-        query = f"?modelFileId={source.file_id}" if source.file_id is not None else ""
+        seen = self._api.seen.get(source.version_id)
+        if seen is not None and version_of(seen, {}).status == "archived":
+            return Availability("gone", str(archived()))
+        body = next((one for one in versions if one["id"] == source.version_id), None)
+        if body is None:
+            return None
+        version = version_of(body, {})
+        if version.status == "generation_only":
+            return Availability("gone", str(disabled()))
+        if version.status == "early_access":
+            refusal = early_access(version.early_access_until)
+            access: Access = "unknown" if self._has_token else "login"
+            return Availability(access, f"{refusal} {refusal.hint}")
+        return Availability("open") if self._has_token else None
+
+    def _ask(self, source: Source, sha256: str) -> Availability:
         try:
-            mini = self._api("GET", f"/api/v1/model-versions/mini/{source.version_id}{query}")
+            mini = self._api.mini(source.version_id or 0, source.file_id)
         except NotFoundError:
             return Availability("gone", "Civitai does not have it any more.")
         except (MarketplaceError, ForbiddenUrlError) as error:
-            return Availability("unknown", f"{error} {error.hint}".strip())
-        if not isinstance(mini, dict):
-            return Availability("unknown", "Civitai's answer could not be understood.")
+            return _unknown(error)
         now = dict(published_digests(mini)).get("SHA256")
         if now and now != sha256:
             return Availability("gone", "Civitai now serves another file in its place.")
@@ -195,58 +241,75 @@ class Civitai:
             return Availability("login", f"{refusal} {refusal.hint}")
         return Availability("open")
 
+    def check_token(self) -> TokenState:
+        if not self._has_token:
+            return "unset"
+        try:
+            return "refused" if self._api.me().get("status") == "banned" else "accepted"
+        except LoginRequiredError:
+            return "refused"
+        except (MarketplaceError, ForbiddenUrlError):
+            return "unknown"
+
+    # --- downloads ---------------------------------------------------------------------------
+
     def open_download(self, source: Source, headers: Mapping[str, str]) -> requests.Response:
         if source.version_id is None:
             raise NotFoundError(
                 "The source names no Civitai version.", hint="Export the workflow again."
             )
         path = urlsplit(download_url(source.version_id, source.file_id))
-        url = f"{self._base}{path.path}" + (f"?{path.query}" if path.query else "")
-        response = self._transport.open("GET", url, headers=headers)
         try:
-            raise_for_download(response, origin_of(self._base))
+            return self._open(f"{path.path}?{path.query}" if path.query else path.path, headers)
+        except NotFoundError:
+            if not self._is_linked_vae(source):
+                raise
+        # A VAE of another version, shown with this one: the site finds it by type, not by its id.
+        return self._open(f"{path.path}?type=VAE", headers)
+
+    def _open(self, target: str, headers: Mapping[str, str]) -> requests.Response:
+        response = self._transport.open("GET", self._base + target, headers=headers)
+        try:
+            raise_for_download(response, origin_of(self._base), has_token=self._has_token)
         except Exception:
             response.close()
             raise
         return response
 
-    def _api(self, method: str, path: str, *, json_body: Any = None) -> Any:
-        status, body, _ = self._transport.json(method, self._base + path, json_body=json_body)
-        if status == 404:
-            raise NotFoundError(
-                "Civitai does not have it.",
-                hint="It may be unpublished, or not on Civitai at all.",
-                marketplace=self.kind,
-                status=status,
-            )
-        if status == 401:
-            raise login_required()
-        if status == 451:
-            raise region_blocked()
-        if status >= 400:
-            raise BadResponseError(
-                f"Civitai refused a request (HTTP {status}): {message(body)}",
-                hint="This is a fault in Satchel or a change at Civitai; please report it.",
-                marketplace=self.kind,
-                status=status,
-            )
-        return body
+    def _is_linked_vae(self, source: Source) -> bool:
+        if source.version_id is None or source.file_id is None:
+            return False
+        try:
+            files = items(self._api.version(source.version_id).get("files"))
+        except MarketplaceError:
+            return False
+        return any(file["id"] == source.file_id and file.get("type") == "VAE" for file in files)
 
 
-def _version_body(version: Any) -> Mapping[str, Any]:
-    body = table(version)
-    if not count(body.get("id")) or not isinstance(body.get("files"), list):
-        raise unexpected("model-versions")
-    return body
+def _files_with(
+    sha256: str, versions: Iterable[Mapping[str, Any]]
+) -> Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    for version in versions:
+        for file in items(version.get("files")):
+            if dict(published_digests(file)).get("SHA256") == sha256:
+                yield version, file
+                break  # twice in one version is one place
 
 
-def _sources_in(version: Any) -> list[tuple[Source, str]]:
-    """Every file of a version body with its digest; null entries and odd files give none."""
-    body = table(version)
-    if not count(body.get("id")):
-        return []
-    found = [
-        (source_of(body, file), dict(published_digests(file)).get("SHA256", ""))
-        for file in items(body.get("files"))
-    ]
-    return [(source, sha256) for source, sha256 in found if sha256]
+def _newest(body: Mapping[str, Any], query: SearchQuery) -> tuple[PublishedVersion, ...]:
+    """The newest version of a model that a search may show; none when it lost them all."""
+    versions = versions_of_model(body)
+    fitting = [one for one in versions if one.base_model in query.base_models]
+    return tuple((fitting or versions)[:1])
+
+
+def _in_doubt(
+    pair: tuple[Source, str], known: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> Availability:
+    if any(one["id"] == pair[0].version_id for one in known.get(pair[1], ())):
+        return Availability("unknown")  # it is there; whether it needs a login is not said
+    return Availability("unknown", "Civitai does not list these bytes there any more.")
+
+
+def _unknown(error: MarketplaceError | ForbiddenUrlError) -> Availability:
+    return Availability("unknown", text(f"{error} {error.hint}"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
 from typing import Any, Literal, get_args
 
 from ..identity import MAX_COUNT, SHA256_HEX, ModelIdentity, Source
@@ -108,9 +109,17 @@ def _status(version: Mapping[str, Any], owner: Mapping[str, Any]) -> tuple[Statu
     paid = table(version.get("paidAccess"))
     until = text(paid.get("endsAt")) or text(version.get("earlyAccessDeadline"))
     until = until or text(version.get("earlyAccessEndsAt"))
-    if paid or until or version.get("availability") == "EarlyAccess":
+    if (paid or until or version.get("availability") == "EarlyAccess") and not _is_past(until):
         return "early_access", until
     return "open", ""
+
+
+def _is_past(moment: str) -> bool:
+    try:
+        until = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    except ValueError:
+        return False
+    return until.replace(tzinfo=until.tzinfo or timezone.utc) < datetime.now(timezone.utc)
 
 
 def _permissions(owner: Mapping[str, Any]) -> Iterable[tuple[str, bool | str]]:
@@ -191,7 +200,7 @@ def _warnings(file: Mapping[str, Any]) -> Iterable[str]:
     for key, what in (("virusScanResult", "virus scan"), ("pickleScanResult", "pickle scan")):
         result = text(file.get(key))
         if result == "Danger":
-            said = text(file.get(key.replace("Result", "Message")))
+            said = " ".join(text(file.get(key.replace("Result", "Message"))).split())[:300]
             yield f"Civitai's {what} found a danger in it" + (f": {said}" if said else ".")
         elif result == "Error":
             yield f"Civitai's {what} of it failed."

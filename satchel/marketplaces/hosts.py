@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from ..settings import Settings, origin_of
+from ..settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,6 @@ def source_of_host(host: str, settings: Settings | None = None) -> str | None:
             return kind
     if settings is not None:
         for kind in HOSTS:
-            if origin_of(settings.source(kind).url).split("://")[1].split(":")[0] == host.lower():
+            if settings.asks(kind) and urlsplit(settings.source(kind).url).hostname == host.lower():
                 return kind
     return None

@@ -6,8 +6,8 @@ never as markup, and file names go through `satchel.file_names` before they reac
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 from ..identity import ModelIdentity
 
@@ -33,6 +33,17 @@ class PublishedFile:
     """(kind, lower-case hex) of every digest that is published."""
     warnings: tuple[str, ...] = ()
     """Sentences: a failed virus or pickle scan, a login, a deadline."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **self.identity.to_json(),
+            "file_type": self.file_type,
+            "format": self.format,
+            "precision": self.precision,
+            "primary": self.primary,
+            "digests": dict(self.digests),
+            "warnings": list(self.warnings),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,16 @@ class PublishedVersion:
     files: tuple[PublishedFile, ...] = field(default=())
     """The primary one first."""
 
+    def to_json(self) -> dict[str, Any]:
+        value = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        value |= {key: list(value[key]) for key in ("trigger_words", "tags")}
+        return {
+            **value,
+            "permissions": dict(self.permissions),
+            "previews": [preview.to_json() for preview in self.previews],
+            "files": [file.to_json() for file in self.files],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -82,6 +103,9 @@ class Preview:
     nsfw_level: int = 0
     width: int = 0
     height: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,58 +1,113 @@
-"""Digest to sources over an ordered list of marketplaces, answers remembered in the catalog."""
+"""All marketplaces behind one door: digests and references to files with ordered sources.
+
+One model is one SHA256, wherever it is served. Whoever refuses or does not answer is passed over;
+what was tried is told when nobody is left.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..catalog import Catalog
-from ..errors import BadResponseError, ForbiddenUrlError, NotFoundError, UnavailableError
+from ..errors import (
+    BadResponseError,
+    ForbiddenUrlError,
+    MarketplaceError,
+    NotFoundError,
+    UnavailableError,
+)
 from ..file_names import checked_name
 from ..folders import LEGACY_KINDS
 from ..identity import ModelIdentity, Source
 from ..progress import Cancellation
-from ..references.values import DigestReference, Reference
+from ..references import to_text
+from ..references.values import (
+    ArchiveReference,
+    CivitaiReference,
+    DigestReference,
+    Reference,
+)
 from ..settings import Settings
 from .base import Availability, Marketplace
+from .civarchive import CivArchive
 from .civitai import Civitai
 from .records import PublishedFile, PublishedVersion
 
-MARKETPLACES: tuple[Callable[[Settings, Cancellation | None], Marketplace], ...] = (Civitai,)
+MarketplaceMaker = Callable[[Settings, Cancellation | None], Marketplace]
+
+MARKETPLACES: tuple[MarketplaceMaker, ...] = (
+    Civitai,
+)  # fmt: skip
 """In the order to ask and to prefer."""
 
-_CHECKS_AT_ONCE = 4
+FALLBACKS: tuple[MarketplaceMaker, ...] = (
+    CivArchive,
+)  # fmt: skip
+"""Asked only about what none of the others has, or serves: they need a request for each digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What a look-up of digests came to."""
+
+    sources: Mapping[str, tuple[Source, ...]]
+    """By SHA256, for each that was asked; empty when nobody who answered has it."""
+    failures: tuple[MarketplaceError, ...] = ()
+    """Of marketplaces that did not answer: what they have is not known."""
 
 
 class Resolver:
-    """All marketplaces behind one door."""
+    """The marketplaces of these settings, with answers remembered in the catalog."""
 
     def __init__(
         self, settings: Settings, catalog: Catalog, cancellation: Cancellation | None = None
     ) -> None:
         self.settings = settings
         self._catalog = catalog
-        markets = [make(settings, cancellation) for make in MARKETPLACES]
-        self._by_kind: Mapping[str, Marketplace] = {market.kind: market for market in markets}
+        self.marketplaces = _wanted(MARKETPLACES, settings, cancellation)
+        self._fallbacks = _wanted(FALLBACKS, settings, cancellation)
+        self._by_kind = {market.kind: market for market in (*self.marketplaces, *self._fallbacks)}
 
-    def find_sources(self, sha256s: Sequence[str]) -> dict[str, tuple[Source, ...]]:
-        """Everywhere each digest can be fetched; unknown digests get an empty tuple.
+    # --- by digest ---------------------------------------------------------------------------
 
-        Raises:
-            MarketplaceError: a marketplace that had to be asked did not answer properly.
+    def look_up(self, sha256s: Sequence[str], *, mirrors: bool = True) -> Lookup:
+        """Everywhere each digest can be fetched, with as few requests as the sites allow.
+
+        Args:
+            mirrors: also ask the fallbacks about what nobody else has. Not for what is written
+                down: mirrors are other people's, and come and go.
         """
-        wanted = list(dict.fromkeys(sha256s))
+        found = self._ask_all(self.marketplaces, list(dict.fromkeys(sha256s)))
+        missing = [sha256 for sha256, sources in found.sources.items() if not sources]
+        if not missing or not mirrors:
+            return found
+        more = self._ask_all(self._fallbacks, missing)
+        return Lookup({**found.sources, **more.sources}, found.failures + more.failures)
+
+    def mirrors(self, sha256s: Sequence[str]) -> Mapping[str, tuple[Source, ...]]:
+        """What the fallbacks list for digests that their own sources do not serve any more."""
+        return self._ask_all(self._fallbacks, list(dict.fromkeys(sha256s))).sources
+
+    def _ask_all(self, markets: Sequence[Marketplace], wanted: Sequence[str]) -> Lookup:
         found: dict[str, tuple[Source, ...]] = dict.fromkeys(wanted, ())
-        for kind, market in self._by_kind.items():
-            answers = self._catalog.sources(kind, wanted)
+        failures = []
+        for market in markets:
+            answers = self._catalog.sources(market.kind, wanted)
             unknown = [sha256 for sha256 in wanted if sha256 not in answers]
             if unknown:
-                fresh = dict(market.find_sources(unknown))
-                self._catalog.remember_sources(kind, fresh)
+                try:
+                    fresh = dict(market.find_sources(unknown))
+                except MarketplaceError as error:
+                    failures.append(error)
+                    fresh = {}
+                self._catalog.remember_sources(market.kind, fresh)
                 answers |= fresh
             for sha256, sources in answers.items():
-                found[sha256] += sources
-        return found
+                found[sha256] += tuple(source for source in sources if source not in found[sha256])
+        return Lookup(found, tuple(failures))
+
+    # --- by reference ------------------------------------------------------------------------
 
     def resolve(self, reference: Reference, kind: str | None = None) -> ModelIdentity:
         """The one file that a reference means, with a name and digests that can be relied on.
@@ -65,69 +120,86 @@ class Resolver:
             AmbiguousReferenceError: it means several files.
             UnavailableError: its SHA256 is not published.
             UnsafePathError: its name cannot be used on every system.
-            MarketplaceError: a marketplace refuses, or does not answer properly.
+            MarketplaceError: nobody who has it serves it; `details["tried"]` says what was asked.
         """
-        version, file = self._published(reference)
-        label = self._by_kind[version.source].label
+        version, file = self.published(reference)
         identity = file.identity
+        label = self._by_kind[version.source].label
         if identity.sha256 is None:
             raise UnavailableError(
                 f"{label} has not computed this file's SHA256 yet.", hint="Try again in an hour."
             )
         if kind is None and not identity.kind:
+            what = " ".join(filter(None, (version.model_type, file.file_type))) or "file"
             raise BadResponseError(
-                f"Satchel does not know which folder {label}'s {file.file_type!r} of a"
-                f" {version.model_type!r} belongs to.",
+                f"Satchel does not know the folder of what {label} calls {what!r}.",
                 hint="Say where it belongs, for example with --to loras.",
             )
         kind = LEGACY_KINDS.get(kind, kind) if kind else identity.kind
         return replace(identity, kind=kind, name=checked_name(identity.name))
 
-    def _published(self, reference: Reference) -> tuple[PublishedVersion, PublishedFile]:
+    def published(self, reference: Reference) -> tuple[PublishedVersion, PublishedFile]:
+        """The one file that a reference means, as it is published, and the version it is of.
+
+        Raises: as `resolve`, but for what only matters when the file is fetched.
+        """
+        refusals: list[tuple[Marketplace, MarketplaceError]] = []
+        for market, asked in self._to_ask(reference):
+            try:
+                found = _ask(market, asked)
+            except MarketplaceError as error:
+                refusals.append((market, error))
+                continue
+            if found is not None:
+                return found
+        raise _nobody(reference, refusals)
+
+    def _to_ask(self, reference: Reference) -> list[tuple[Marketplace, Reference]]:
+        """Who is asked about what, in order."""
+        markets = (*self.marketplaces, *self._fallbacks)
         if isinstance(reference, DigestReference):
-            for market in self._by_kind.values():
-                version = market.find_version(reference)
-                for file in version.files if version else ():
-                    if version and (reference.kind, reference.hex) in file.digests:
-                        return version, file
-            raise NotFoundError(
-                f"No marketplace knows a file with the {reference.kind} {reference.hex}.",
-                hint="Check the digest.",
-            )
-        for market in self._by_kind.values():
-            if market.knows(reference):
-                versions = market.versions(reference)
-                file = market.choose(versions, reference)
-                return next((one, file) for one in versions if file in one.files)
-        raise NotFoundError(
-            "No source of models here knows such references.", hint="Update Satchel."
-        )
+            asked = [(market, reference) for market in markets]
+            if "AutoV3" in reference.also:  # in full, as kohya's sd-scripts writes it
+                short = DigestReference("AutoV3", reference.hex[:12])
+                asked += [(market, short) for market in self.marketplaces]
+            return list(asked)
+        alternative = _archived(reference)
+        return [
+            *((market, reference) for market in markets if market.knows(reference)),
+            *(
+                (market, alternative)
+                for market in self._fallbacks
+                if alternative is not None and market.knows(alternative)
+            ),
+        ]
+
+    # --- availability ------------------------------------------------------------------------
 
     def availability(self, models: Sequence[ModelIdentity]) -> list[Availability]:
-        """For each model: the first source that is open, else the best refusal."""
-        with ThreadPoolExecutor(_CHECKS_AT_ONCE) as pool:
-            return list(pool.map(self._availability_of, models))
+        """For each model: the first source that is open, else the best refusal.
 
-    def _availability_of(self, model: ModelIdentity) -> Availability:
-        answers = []
-        for source in self.usable_sources(model):
-            answer = self._by_kind[source.kind].availability([(source, model.sha256 or "")])[0]
-            if answer.access == "open":
-                return answer
-            answers.append(answer)
-        # A login can be provided and silence may end, so they are better news than `gone`.
-        order = ("unknown", "login", "gone")
-        answers.sort(key=lambda answer: order.index(answer.access))
-        return answers[0] if answers else Availability("gone", "No source is known for it.")
+        Each round asks every marketplace once, about one source of each model still in question.
+        """
+        heard: list[list[Availability]] = [[] for _ in models]
+        sources = [self.usable_sources(model) for model in models]
+        for turn in range(max(map(len, sources), default=0)):
+            open_ended = [
+                index
+                for index, answers in enumerate(heard)
+                if turn < len(sources[index]) and not (answers and _is_good(answers[-1]))
+            ]
+            for kind, market in self._by_kind.items():
+                asked = [index for index in open_ended if sources[index][turn].kind == kind]
+                if not asked:
+                    continue
+                wanted = [(sources[index][turn], models[index].sha256 or "") for index in asked]
+                for index, answer in zip(asked, market.availability(wanted), strict=True):
+                    heard[index].append(answer)
+        return [_best(answers) for answers in heard]
 
     def usable_sources(self, model: ModelIdentity) -> list[Source]:
         """A model's sources that some marketplace here can open."""
         return [source for source in model.sources if source.kind in self._by_kind]
-
-    @property
-    def marketplaces(self) -> tuple[Marketplace, ...]:
-        """All of them, in the order to ask and to prefer."""
-        return tuple(self._by_kind.values())
 
     def marketplace(self, kind: str) -> Marketplace:
         """Raises ForbiddenUrlError for a kind that nobody here serves."""
@@ -139,3 +211,69 @@ class Resolver:
                 hint="Update Satchel, or fetch the file by hand.",
                 kind=kind,
             ) from None
+
+
+def _wanted(
+    makers: Sequence[MarketplaceMaker], settings: Settings, cancellation: Cancellation | None
+) -> tuple[Marketplace, ...]:
+    """The marketplaces that the operator has not switched off."""
+    made = (make(settings, cancellation) for make in makers)
+    return tuple(market for market in made if settings.asks(market.kind))
+
+
+def _ask(
+    market: Marketplace, reference: Reference
+) -> tuple[PublishedVersion, PublishedFile] | None:
+    """What one marketplace makes of a reference; None when it does not know the digest."""
+    if isinstance(reference, DigestReference):
+        version = market.find_version(reference)
+        wanted = {(kind, reference.hex) for kind in reference.kinds}
+        for file in version.files if version else ():
+            if version and wanted & set(file.digests):
+                return version, file
+        return None
+    versions = market.versions(reference)
+    chosen = market.choose(versions, reference)
+    return next((version, chosen) for version in versions if chosen in version.files)
+
+
+def _archived(reference: Reference) -> ArchiveReference | None:
+    """Where a Civitai page that is gone may be kept; its model's id has to be known."""
+    if not isinstance(reference, CivitaiReference) or reference.model_id is None:
+        return None
+    version_id = str(reference.version_id) if reference.version_id is not None else None
+    return ArchiveReference(None, "civitai", str(reference.model_id), version_id)
+
+
+def _nobody(
+    reference: Reference, refusals: Sequence[tuple[Marketplace, MarketplaceError]]
+) -> MarketplaceError:
+    """The first refusal, which is the preferred source's, with what the others said."""
+    if refusals:
+        error = refusals[0][1]
+        error.details["tried"] = [
+            {"source": market.kind, "error": str(refusal)} for market, refusal in refusals
+        ]
+        return error
+    if isinstance(reference, DigestReference):
+        return NotFoundError(
+            f"No marketplace knows a file with the {reference.kind} {reference.hex}.",
+            hint="Check the digest.",
+        )
+    return NotFoundError(
+        f"{to_text(reference)} is nothing that a marketplace here could look up.",
+        hint="Give a page or a file of one of: Civitai, CivArchive, or a SHA256.",
+    )
+
+
+def _is_good(answer: Availability) -> bool:
+    """Whether it is worth a try; a doubt without a reason is only a question not asked."""
+    return answer.access == "open" or (answer.access == "unknown" and not answer.reason)
+
+
+def _best(answers: Sequence[Availability]) -> Availability:
+    if not answers:
+        return Availability("gone", "No source is known for it.")
+    # A login can be provided and silence may end, so they are better news than `gone`.
+    order = ("open", "unknown", "login", "gone")
+    return min(answers, key=lambda answer: (order.index(answer.access), bool(answer.reason)))

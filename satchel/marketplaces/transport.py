@@ -27,7 +27,7 @@ from ..errors import (
 )
 from ..progress import Cancellation
 from ..settings import origin_of
-from .answers import Answer, public_url, raise_for_overload, read_json
+from .answers import Answer, message, public_url, raise_for_overload, read_json
 from .url_policy import UrlPolicy
 
 USER_AGENT = f"ComfyUI-Satchel/{__version__}"
@@ -264,4 +264,4 @@ def _connect(connection: HTTPConnection, policy: UrlPolicy, scheme: str) -> sock
     raise NewConnectionError(connection, f"Failed to connect: {failure}") from failure
 
 
-__all__ = ["Answer", "Transport", "public_url", "raise_for_overload"]
+__all__ = ["Answer", "Transport", "message", "public_url", "raise_for_overload"]

@@ -33,7 +33,7 @@ class UrlPolicy:
     @classmethod
     def of_source(cls, kind: str, settings: Settings) -> UrlPolicy:
         """The policy for one source; `https` has no host of its own."""
-        if kind not in HOSTS:
+        if kind not in HOSTS or not settings.asks(kind):
             return cls(settings.trusted_origins)
         # The site itself stays subject to the check of addresses; a mirror may be anywhere.
         built_in = {f"https://{host}" for host in HOSTS[kind].site}

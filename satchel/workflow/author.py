@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from ..errors import MarketplaceError
 from ..folders import LocalModel
 from ..identity import ModelIdentity, Source
 from ..library import Library
@@ -109,11 +108,10 @@ def _with_sources(models: list[LockedModel], workspace: Workspace) -> list[Locke
         return models
     workspace.report(Progress("resolving", "", 0, 0, 0, len(wanted)))
     reason = "No marketplace knows this file by its SHA256."
-    try:
-        found = workspace.resolver().find_sources(wanted)
-    except MarketplaceError as error:
-        found, reason = {}, f"It could not be looked up: {error}"
-    return [_with_found(model, found, reason) for model in models]
+    found = workspace.resolver().look_up(wanted, mirrors=False)
+    if found.failures:
+        reason = f"It could not be looked up: {found.failures[0]}"
+    return [_with_found(model, found.sources, reason) for model in models]
 
 
 def _with_found(

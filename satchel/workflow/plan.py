@@ -11,10 +11,10 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from ..downloads.space import SPARE_BYTES
-from ..errors import MarketplaceError, SatchelError
+from ..errors import SatchelError
 from ..file_names import check_format, checked_name, destination
 from ..folders import LocalModel
-from ..identity import ModelIdentity
+from ..identity import ModelIdentity, Source
 from ..library import Library
 from ..marketplaces.base import Availability
 from ..marketplaces.resolver import Resolver
@@ -193,7 +193,7 @@ def _plan_absent(
         answers = resolver.availability(identities)
         for index, answer in zip(open_ended, answers, strict=True):
             checked[index] = _with_availability(checked[index], answer)
-    return checked
+    return _with_mirrors(checked, workspace, resolver)
 
 
 def _checked(model: LockedModel, workspace: Workspace, resolver: Resolver) -> PlannedModel:
@@ -248,11 +248,12 @@ def _with_fresh_sources(planned: list[PlannedModel], resolver: Resolver) -> list
     wanted = [sha256 for sha256 in asked if sha256 is not None]
     if not wanted:
         return planned
-    try:
-        found = resolver.find_sources(wanted)
-        reason = "No source is known for it, and no marketplace knows its SHA256."
-    except MarketplaceError as error:
-        found, reason = {}, f"No source is known for it, and it could not be looked up: {error}"
+    looked_up = resolver.look_up(wanted)
+    reason = "No source is known for it, and no marketplace knows its SHA256."
+    if looked_up.failures:
+        failure = looked_up.failures[0]
+        reason = f"No source is known for it, and it could not be looked up: {failure}"
+    found = looked_up.sources
     result = []
     for entry in planned:
         identity = entry.model.identity
@@ -264,6 +265,36 @@ def _with_fresh_sources(planned: list[PlannedModel], resolver: Resolver) -> list
         else:
             result.append(replace(entry, target=None, reason=reason))
     return result
+
+
+def _with_mirrors(
+    planned: list[PlannedModel], workspace: Workspace, resolver: Resolver
+) -> list[PlannedModel]:
+    """Looks elsewhere for models that their own sources do not serve any more."""
+    gone = [entry.model.identity.sha256 for entry in planned if entry.state == "gone"]
+    mirrors = resolver.mirrors([sha256 for sha256 in gone if sha256 is not None])
+    return [
+        _with_mirror(entry, mirrors.get(entry.model.identity.sha256 or "", ()), workspace, resolver)
+        if entry.state == "gone"
+        else entry
+        for entry in planned
+    ]
+
+
+def _with_mirror(
+    entry: PlannedModel, mirrors: Sequence[Source], workspace: Workspace, resolver: Resolver
+) -> PlannedModel:
+    if not mirrors:
+        return entry
+    identity = replace(entry.model.identity, sources=tuple(mirrors))
+    again = _checked(replace(entry.model, identity=identity), workspace, resolver)
+    if again.target is None:
+        return entry
+    (answer,) = resolver.availability([again.model.identity])
+    found = _with_availability(again, answer)
+    if found.target is None:
+        return entry
+    return replace(found, reason=f"{entry.reason} A mirror has it.")
 
 
 def _with_availability(planned: PlannedModel, answer: Availability) -> PlannedModel:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.marketplace import Marketplace
 from support.models import write_safetensors
+from support.workspaces import sources_of
 
 from satchel.catalog import Catalog
 from satchel.errors import (
@@ -43,7 +44,7 @@ def market():
 @pytest.fixture
 def settings(market):
     return Settings(
-        {"civitai": SourceSettings(market.site_url)},
+        sources_of(market),
         trusted_origins=frozenset({origin_of(market.storage_url)}),
     )
 
@@ -118,13 +119,13 @@ def test_a_digest_finds_its_file_among_others(civitai, publish):
     assert list(found) == wanted
 
 
-def test_the_earliest_of_two_versions_with_the_same_bytes_is_taken(civitai, market, publish):
+def test_two_versions_with_the_same_bytes_are_two_sources_the_earliest_first(civitai, publish):
     first = publish(seed=1)
-    publish("other.safetensors", seed=1)
+    second = publish("other.safetensors", seed=1)
 
-    (source,) = civitai.find_sources([first.sha256.lower()])[first.sha256.lower()]
+    sources = civitai.find_sources([first.sha256.lower()])[first.sha256.lower()]
 
-    assert source.version_id == first.version_id
+    assert [source.version_id for source in sources] == [first.version_id, second.version_id]
 
 
 def test_no_digests_ask_nothing(civitai, market):
@@ -132,15 +133,28 @@ def test_no_digests_ask_nothing(civitai, market):
     assert market.requests == []
 
 
-def test_more_than_a_hundred_digests_are_asked_in_batches_and_each_once(civitai, market, publish):
+def test_of_more_than_a_hundred_digests_only_the_known_are_asked_in_full(civitai, market, publish):
     lora = publish()
-    digests = [f"{number:064x}" for number in range(150)] + [lora.sha256.lower()]
+    digests = [f"{number:064x}" for number in range(1, 251)] + [lora.sha256.lower()]
 
     found = civitai.find_sources([*digests, *digests])
 
-    assert len(found) == 151
+    assert len(found) == 251
     assert found[lora.sha256.lower()][0].file_id == lora.file_id
-    assert [(request.method, request.path) for request in market.requests] == [("POST", BATCH)] * 2
+    asked = [(request.method, request.path) for request in market.requests]
+    assert asked == [("POST", f"{BATCH}/ids"), ("POST", BATCH)]
+
+
+def test_known_digests_are_asked_in_hundreds_and_each_once(civitai, market, publish):
+    files = [publish(f"{seed}.safetensors", seed=seed) for seed in range(101)]
+    digests = [file.sha256.lower() for file in files]
+
+    found = civitai.find_sources(digests)
+    civitai.find_sources(digests)
+
+    assert all(len(sources) == 1 for sources in found.values())
+    asked = [request.path for request in market.requests]
+    assert asked == [f"{BATCH}/ids", BATCH, BATCH]
 
 
 def test_answers_of_an_odd_shape_find_nothing_instead_of_failing(
@@ -187,7 +201,7 @@ def test_answers_are_asked_once_and_kept_in_the_catalog(settings, market, publis
 
     for _ in range(2):  # another process, the same catalog
         resolver = Resolver(settings, Catalog(tmp_path / "catalog.sqlite3"))
-        found = resolver.find_sources(wanted)
+        found = resolver.look_up(wanted).sources
 
     assert (len(found[wanted[0]]), found[wanted[1]]) == (1, ())
     assert len(market.requests) == 1
@@ -202,7 +216,10 @@ def test_answers_are_asked_once_and_kept_in_the_catalog(settings, market, publis
         ({}, "open", ""),
         ({"require_login": True}, "login", "login"),
         ({"private": True}, "login", "login"),
-        ({"early_access_until": LATER}, "login", "login"),
+        ({"early_access_until": LATER}, "login", "Early Access on Civitai until 20"),
+        ({"early_access_until": "2020-01-01T00:00:00Z"}, "open", ""),
+        ({"downloads_disabled": True}, "gone", "disabled downloads"),
+        ({"archived": True}, "gone", "archived"),
         ({"unpublished": True}, "gone", "not have it any more"),
     ],
 )

@@ -80,8 +80,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def environment(tmp_path: Path, market: Marketplace) -> dict[str, str]:
     return {
-        "SATCHEL_CIVITAI_URL": market.site_url,
-        "SATCHEL_TRUSTED_ORIGINS": market.storage_url,
+        **market.environment,
         "SATCHEL_CATALOG": str(tmp_path / "catalog.sqlite3"),
     }
 
@@ -833,10 +832,11 @@ def test_get_does_not_hash_the_whole_library(
 @pytest.mark.parametrize(
     ("reference", "status"),
     [
-        ("ink.safetensors", 2),
-        ("https://example.com/models/1?modelVersionId=2", 2),
-        ("https://civitai.com/models/1", 2),
-        ("0" * 64, 1),
+        ("ink wash", 2),
+        ("https://example.com/models/1?modelVersionId=2", 1),
+        ("https://civitai.com/models/1", 1),
+        ("0" * 64, 2),
+        ("1" * 64, 1),
         ("https://civitai.com/api/download/models/1", 1),
     ],
 )

@@ -10,10 +10,11 @@ import pytest
 from support.models import write_safetensors
 from support.workspaces import make_workspace
 
-from satchel import scan as scanning
+from satchel.catalog import store
 from satchel.examine import examine, examine_all
 from satchel.fingerprint import fingerprint
-from satchel.folders import ModelFolders
+from satchel.folders import LocalModel, ModelFolders
+from satchel.hashes import hash_file
 from satchel.scan import scan
 
 BIG = {"w": (80_000,)}
@@ -71,7 +72,7 @@ def test_a_renamed_file_keeps_its_digests_unread(space, tmp_path, monkeypatch, o
     write_safetensors(models / old)
     rescan(space)
     before = hashed(space, "a.safetensors")
-    monkeypatch.setattr(scanning, "fingerprint", lambda path: pytest.fail("it was read"))
+    monkeypatch.setattr(store, "fingerprint", lambda path: pytest.fail("it was read"))
     (models / new).parent.mkdir(parents=True, exist_ok=True)
     (models / old).rename(models / new)
 
@@ -222,12 +223,27 @@ def test_files_of_an_older_catalog_get_their_names(space, loras):
     model = space.folders.get("loras", "a.safetensors")
     examine(model, space.catalog)
     with space.catalog._database.writing() as db:
-        db.execute("UPDATE files SET kind = '', name = '', base = ''")
+        db.execute("UPDATE files SET kind = '', name = '', base = '', device = 0, inode = 0")
 
     rescan(space)
 
+    assert not rescan(space).any
+    assert space.catalog.files.live()[0].file_id[1] == model.path.stat().st_ino
     assert [row.name for row in space.catalog.files.with_name("a.safetensors")] == ["a.safetensors"]
     assert known(space, "a.safetensors") is not None
+
+
+def test_a_file_that_was_fetched_is_followed_like_any_other(space, loras):
+    path = write_safetensors(loras / "a.safetensors")
+    status = path.stat()
+    # As downloads describe what they have just written.
+    fetched = LocalModel("loras", path.name, path, status.st_size, status.st_mtime_ns)
+    space.catalog.remember(fetched, hash_file(path))
+    path.rename(loras / "b.safetensors")
+
+    rescan(space)
+
+    assert known(space, "b.safetensors") == hash_file(loras / "b.safetensors")
 
 
 def test_many_files_are_hashed_at_once_and_remembered(space, loras):

@@ -103,7 +103,7 @@ def test_the_lock_needs_no_further_request_for_what_is_known(space, market, ink)
     market.stop()
 
     (digests,) = space.catalog.files.digests(models).values()
-    assert space.resolver().find_sources([digests.sha256])[digests.sha256][0].version_id
+    assert space.resolver().look_up([digests.sha256]).sources[digests.sha256][0].version_id
 
 
 def test_a_marketplace_that_fails_is_a_sentence(space, market, ink):

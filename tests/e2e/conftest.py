@@ -58,7 +58,7 @@ def comfy(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ComfyUI]:
     env = {
-        "SATCHEL_CIVITAI_URL": session_market.site_url,
+        **session_market.environment,
         "SATCHEL_TRUSTED_ORIGINS": f"{session_market.site_url},{session_market.storage_url}",
     }
     with ComfyUI(paths, tmp_path_factory.mktemp("comfy"), env=env) as server:

@@ -82,8 +82,7 @@ def start_server(
         base = tmp_path_factory.mktemp(name)
         make_base_directory(base)
         environment = {
-            "SATCHEL_CIVITAI_URL": market.site_url,
-            "SATCHEL_TRUSTED_ORIGINS": market.storage_url,
+            **market.environment,
             "CIVITAI_API_TOKEN": TOKEN,
         }
         server = ComfyUI(host, base, env=environment, **options)

@@ -118,11 +118,7 @@ def travel(journey: Journey, work: Path, output: Path, running: ExitStack) -> Co
                 author_base / "models" / file.kind / file.name,
                 model_name=file.title, type=file.type, file_type=file.file_type,
             )  # fmt: skip
-    environment = {
-        "SATCHEL_CIVITAI_URL": market.site_url,
-        "SATCHEL_TRUSTED_ORIGINS": market.storage_url,
-        "CIVITAI_API_TOKEN": None,
-    }
+    environment = {**market.environment, "CIVITAI_API_TOKEN": None}
     with journey.step("Author: start ComfyUI"):
         author = ComfyUI(host, author_base, env=environment)
         running.enter_context(author)

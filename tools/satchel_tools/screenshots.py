@@ -69,7 +69,7 @@ def _take_all(host: Host, folder: Path, to: Path) -> None:
 
     with Marketplace() as market:
         env = {
-            "SATCHEL_CIVITAI_URL": market.site_url,
+            **market.environment,
             "SATCHEL_TRUSTED_ORIGINS": f"{market.site_url},{market.storage_url}",
         }
         executable = provide_chromium(folder / "chromium.log")

@@ -169,6 +169,15 @@ class Site:
     def list(self, request: Request) -> Reply:
         return listing.answer_list(request, self.catalogue, self.has_key(request))
 
+    def images(self, request: Request) -> Reply:
+        """By id only. Without `nsfw` and `withMeta` it is as if there were none, or no facts."""
+        wanted = request.arg("imageId") or ""
+        image = self.catalogue.images.get(int(wanted)) if wanted.isdecimal() else None
+        shown = [image] if image is not None and request.arg("nsfw") else []
+        if request.arg("withMeta") != "true":
+            shown = [{**one, "meta": None} for one in shown]
+        return json_reply(200, {"items": shown, "metadata": {}})
+
     def enums(self, request: Request) -> Reply:
         return json_reply(200, self.catalogue.enums or bodies.enums_body())
 
@@ -191,6 +200,7 @@ ROUTES: tuple[tuple[str, str, Callable[..., Reply]], ...] = (
     (r"/api/v1/model-versions/by-hash/([^/]+)", "public", Site.by_hash),
     (r"/api/v1/model-versions/mini/([^/]+)", "mixed", Site.mini),
     (r"/api/v1/model-versions/([^/]+)", "mixed", Site.version),
+    (r"/api/v1/images", "public", Site.images),
     (r"/api/v1/enums", "public", Site.enums),
     (r"/api/v1/me", "authed", Site.me),
     (r"/login", "page", Site.login_page),

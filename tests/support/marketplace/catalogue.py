@@ -26,6 +26,8 @@ class Catalogue:
 
     def __init__(self) -> None:
         self.models: dict[int, Model] = {}
+        self.images: dict[int, dict[str, Any]] = {}
+        """Bodies of images, by id."""
         self.enums: dict[str, list[str]] | None = None
         self._lock = threading.Lock()
         self._published = 0

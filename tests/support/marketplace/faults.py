@@ -75,6 +75,8 @@ class Fault:
     """replaced: what the file is called now."""
     location: str = ELSEWHERE_URL
     """redirect."""
+    reply: Reply | None = None
+    """recorded: the whole answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ KINDS: dict[str, Kind] = {
     "region_451": Kind(
         "site", _instead(json_reply(451, {"error": REGION, "code": "REGION_BLOCKED"}))
     ),
+    "recorded": Kind("site", lambda f, r, q: f.reply or r),
     "redirect": Kind("site", lambda f, r, q: redirect_reply(f.location, Cache_Control=NO_STORE)),
     "redirect_private": Kind("site", _instead(redirect_reply(PRIVATE_URL))),
     "redirect_http_elsewhere": Kind("site", _instead(redirect_reply(ELSEWHERE_URL))),

@@ -68,12 +68,16 @@ def _page(request: Request, catalogue: Catalogue, limit: int, page: int | None) 
 def _is_wanted(request: Request, model: Model) -> bool:
     ids, version_ids = _ids(request, "ids"), _ids(request, "modelVersionIds")
     types = request.query.get("types", ())
-    words = (request.arg("query") or "").lower()
+    bases, author = set(request.query.get("baseModels", ())), request.arg("username")
+    words, tag = (request.arg("query") or "").lower(), request.arg("tag")
     return (
         bool(visible_versions(model))
         and (not ids or model.id in ids)
         and (not version_ids or any(version.id in version_ids for version in model.versions))
         and (not types or model.fields["type"] in types)
+        and (not bases or bool(bases & set(model.fields["baseModels"])))
+        and (not author or (model.fields.get("creator") or {}).get("username") == author)
+        and (not tag or tag in model.fields["tags"])
         and words in model.fields["name"].lower()
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from .api import Site
 from .catalogue import Catalogue
+from .civarchive import CivArchive
 from .faults import KINDS, Fault, Faults
 from .links import LINK_LIFE_S, Clock, Links
 from .messages import Reply, Request
@@ -72,6 +73,7 @@ class Marketplace:
             Listener("site", (host, site_port), self._answer),
             Listener("storage", (host, storage_port), self._answer),
         )
+        self.archive = CivArchive(host)
 
     def __enter__(self) -> Marketplace:
         self.start()
@@ -96,6 +98,21 @@ class Marketplace:
         return self._listeners[1].url
 
     @property
+    def environment(self) -> dict[str, str]:
+        """Variables that make Satchel ask this marketplace, and nobody else."""
+        off = dict.fromkeys(
+            (f"SATCHEL_{kind}_URL" for kind in ("HUGGINGFACE", "MODELSCOPE", "FAL", "REPLICATE")),
+            "off",
+        )
+        return {
+            "SATCHEL_CIVITAI_URL": self.site_url,
+            "SATCHEL_CIVARCHIVE_URL": self.archive.url,
+            "SATCHEL_TRUSTED_ORIGINS": self.storage_url,
+            "SATCHEL_CREDENTIALS": "off",
+            **off,
+        }
+
+    @property
     def requests(self) -> list[RecordedRequest]:
         """Everything asked so far, in the order of the answers; a copy."""
         with self._lock:
@@ -104,15 +121,16 @@ class Marketplace:
     @property
     def errors(self) -> list[BaseException]:
         """What handlers raised, other than that the client went away."""
-        return [error for listener in self._listeners for error in listener.errors]
+        return [error for listener in (*self._listeners, self.archive.listener)
+                for error in listener.errors]  # fmt: skip
 
     def start(self) -> None:
-        for listener in self._listeners:
+        for listener in (*self._listeners, self.archive.listener):
             listener.start()
 
     def stop(self) -> None:
         """End all connections; may be called twice."""
-        for listener in self._listeners:
+        for listener in (*self._listeners, self.archive.listener):
             if not listener.stopping.is_set():
                 listener.close()
 
