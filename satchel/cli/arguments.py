@@ -6,9 +6,8 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
-from . import file_arguments, marketplace_arguments
+from . import file_arguments, marketplace_arguments, queue_arguments
 from .parsers import add_command
-from .queue_arguments import add_queue_arguments
 
 _EPILOG = """\
 exit status: 0 fine, 1 something is missing or differs, 2 bad usage or input
@@ -33,9 +32,7 @@ def parser() -> argparse.ArgumentParser:
     _add_graph_commands(commands)
     file_arguments.add_arguments(commands)
     marketplace_arguments.add_arguments(commands)
-    add_queue_arguments(
-        add_command(commands, "queue", "look at the download queue, and work on it")
-    )
+    queue_arguments.add_arguments(commands)
     return root
 
 

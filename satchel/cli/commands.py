@@ -15,8 +15,7 @@ from ..workflow.install import install
 from ..workflow.plan import Plan, host_name, plan_document
 from ..workflow.verify import VerifiedModel, verify_document
 from ..workspace import Workspace
-from . import auth, files, marketplace, outputs, texts, trained
-from .queue import run_queue
+from . import auth, files, marketplace, outputs, queue, texts, trained
 from .result import Command, Result
 
 
@@ -111,7 +110,7 @@ COMMANDS: Mapping[str, Command] = {
     **auth.COMMANDS,
     **marketplace.COMMANDS,
     **trained.COMMANDS,
-    "queue": run_queue,
+    **queue.COMMANDS,
 }
 
 

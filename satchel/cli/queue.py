@@ -14,7 +14,7 @@ from ..progress import Progress
 from ..queueing import clean_leftovers, enqueue, make_runner
 from ..references import parse_reference
 from ..workspace import Workspace
-from .result import Result
+from .result import Command, Result
 from .terminal import size_text, table
 
 _UNITS = {"k": 10**3, "m": 10**6, "g": 10**9}
@@ -48,7 +48,7 @@ def _run(arguments: argparse.Namespace, workspace: Workspace) -> Result:
 
 def _each(
     change: Callable[[DownloadQueue, int], QueueEntry],
-) -> Callable[[argparse.Namespace, Workspace], Result]:
+) -> Command:
     def run(arguments: argparse.Namespace, workspace: Workspace) -> Result:
         queue = workspace.queue()
         for entry_id in arguments.ids:
@@ -93,7 +93,7 @@ def _clean(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     return Result({"freed": freed}, f"Deleted unfinished files of {size_text(freed)}.")
 
 
-_ACTIONS: Mapping[str, Callable[[argparse.Namespace, Workspace], Result]] = {
+_ACTIONS: Mapping[str, Command] = {
     "list": _list,
     "add": _add,
     "run": _run,
@@ -106,6 +106,8 @@ _ACTIONS: Mapping[str, Callable[[argparse.Namespace, Workspace], Result]] = {
     "clear": _clear,
     "clean": _clean,
 }
+
+COMMANDS: Mapping[str, Command] = {"queue": run_queue}
 
 
 def _listing(queue: DownloadQueue) -> Result:

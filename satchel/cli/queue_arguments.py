@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 
 from ..folders import KINDS
+from .parsers import add_command
 
 
-def add_queue_arguments(command: argparse.ArgumentParser) -> None:
-    """The actions of `satchel queue`, below the command's own parser."""
+def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `queue` and its actions to the command line."""
+    command = add_command(commands, "queue", "look at the download queue, and work on it")
     actions = command.add_subparsers(dest="action", metavar="ACTION")
     actions.add_parser("list", help="show it (the default)")
     add = actions.add_parser("add", help="append a model by SHA256, URL or AIR")

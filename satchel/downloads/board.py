@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from .part import Part
 from .pieces import Piece, Split, piece_bytes, plan_piece
@@ -16,6 +17,8 @@ class Board:
         self._changed = threading.Condition()
         self._active: list[Piece] = []
         self._connections = 1
+        self._began = (0.0, 0)
+        """When several connections began, and what had arrived by then."""
         self._failure: BaseException | None = None
         self.stopped = False
 
@@ -45,6 +48,7 @@ class Board:
         """From now on pieces are short enough for several connections; so is this one."""
         with self._changed:
             self._connections = connections
+            self._began = (time.monotonic(), self._part.arrived)
             self._part.segmented = True
             self._part.save()
             end, piece.end = piece.end or 0, piece.position
@@ -97,7 +101,10 @@ class Board:
             return self._part.total or 0
         missing = sum(end - start for start, end in self._part.missing())
         free = missing - sum(piece.left for piece in self._active)
-        return piece_bytes(free, self._connections)
+        began_at, before = self._began
+        elapsed = time.monotonic() - began_at
+        rate = (self._part.arrived - before) / elapsed if elapsed > 0 else 0.0
+        return piece_bytes(free, self._connections, rate / self._connections)
 
     def _activate(self, piece: Piece) -> Piece:
         self._active.append(piece)

@@ -13,7 +13,10 @@ from .ranges import Span
 
 MIN_PIECE_BYTES = 4 << 20
 """Below this the wait for an answer counts more than a further connection brings."""
+FIRST_PIECE_BYTES = 8 << 20
 MAX_PIECE_BYTES = 64 << 20
+PIECE_S = 1.5
+"""How long a connection is busy with a piece."""
 MIN_SPLIT_BYTES = 2 << 20
 """The least that is left of a piece whose second half another connection takes over."""
 WINDOW_BYTES = 1 << 30
@@ -52,14 +55,18 @@ class Split:
     start: int
 
 
-def piece_bytes(missing: int, connections: int) -> int:
-    """How long the next piece is: long while much is missing, short towards the end.
+def piece_bytes(missing: int, connections: int, bytes_per_s: float) -> int:
+    """How long the next piece is: some seconds of a connection, and shorter towards the end.
 
-    Long ones save requests. Short ones at the end let all connections end together, and leave the
-    digest little to read back after the last byte has arrived.
+    Long ones save requests, and fast connections need them. Short ones keep the front moving, so
+    that the digest is computed all along and not at the end, and let all connections end together.
+
+    Args:
+        bytes_per_s: how fast one connection has been so far; 0 when nobody knows yet.
     """
     share = -(-3 * missing // (4 * max(1, connections)))
-    return min(MAX_PIECE_BYTES, max(MIN_PIECE_BYTES, share))
+    steady = max(FIRST_PIECE_BYTES, round(bytes_per_s * PIECE_S))
+    return min(MAX_PIECE_BYTES, max(MIN_PIECE_BYTES, min(share, steady)))
 
 
 def plan_piece(missing: Sequence[Span], active: Sequence[Piece], most: int) -> Take | Split | None:

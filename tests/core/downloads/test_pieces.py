@@ -8,6 +8,7 @@ import pytest
 
 from satchel.downloads.bandwidth import BURST_S, TokenBucket
 from satchel.downloads.pieces import (
+    FIRST_PIECE_BYTES,
     MAX_PIECE_BYTES,
     MIN_PIECE_BYTES,
     MIN_SPLIT_BYTES,
@@ -68,17 +69,21 @@ def test_what_is_no_list_of_spans_is_not_believed(value):
 
 
 @pytest.mark.parametrize(
-    ("missing", "connections", "expected"),
+    ("missing", "connections", "bytes_per_s", "expected"),
     [
-        (160 * MIB, 4, 30 * MIB),
-        (80 * MIB, 4, 15 * MIB),
-        (8 * MIB, 8, MIN_PIECE_BYTES),
-        (8 << 30, 8, MAX_PIECE_BYTES),
-        (32 * MIB + 1, 2, 12 * MIB + 1),
+        (1 << 30, 4, 0, FIRST_PIECE_BYTES),
+        (1 << 30, 4, 1 * MIB, FIRST_PIECE_BYTES),
+        (1 << 30, 4, 20 * MIB, 30 * MIB),
+        (8 << 30, 4, 900 * MIB, MAX_PIECE_BYTES),
+        (80 * MIB, 4, 900 * MIB, 15 * MIB),
+        (32 * MIB, 4, 0, 6 * MIB),
+        (8 * MIB, 8, 900 * MIB, MIN_PIECE_BYTES),
     ],
 )
-def test_pieces_become_shorter_towards_the_end(missing, connections, expected):
-    assert piece_bytes(missing, connections) == expected
+def test_pieces_are_as_long_as_connections_are_fast_and_shorter_towards_the_end(
+    missing, connections, bytes_per_s, expected
+):
+    assert piece_bytes(missing, connections, bytes_per_s) == expected
 
 
 FAR = WINDOW_BYTES + MIB
