@@ -6,7 +6,12 @@ import ipaddress
 import socket
 
 import pytest
+from hypothesis import settings
 from satchel_tools.core_import import make_core_importable
+
+# Whether a busy machine is slow is nothing that a test should find out.
+settings.register_profile("satchel", deadline=None)
+settings.load_profile("satchel")
 
 # Not by the repository root on sys.path: there our nodes/ would hide the host's nodes.py.
 make_core_importable()

@@ -245,6 +245,58 @@ def test_a_dora_keeps_its_place_in_the_order(stack_node, loras, sd15, dora_row):
     assert len(model.patches[Q]) == (3 if dora_row == 2 else 2)
 
 
+@pytest.mark.parametrize("oft_row", [1, 2, 3])
+def test_an_oft_turns_what_stands_before_it(stack_node, loras, sd15, oft_row):
+    """OFT (LyCORIS diag_oft.py): W + s * (R^T W - W) in blocks, R = (I + Q) (I - Q)^-1."""
+    exact = weights(sd15)[Q].double()
+    pairs = [random_pair(shape(sd15, Q), seed=n) for n in (1, 2, 3)]
+    size, rows = 8, {}
+    blocks = torch.randn(len(exact) // size, size, size, generator=torch.Generator().manual_seed(5))
+    blocks *= 0.2
+    for row, pair in enumerate(pairs, 1):
+        path = loras / f"{row}.safetensors"
+        rows |= {f"lora_{row}": path.name, f"strength_model_{row}": 0.5}
+        if row != oft_row:
+            write_lora(path, {Q_KOHYA: pair})
+            exact = exact + 0.5 * pair.delta
+            continue
+        write_lora(path, {}, extra={f"{Q_KOHYA}.oft_blocks": blocks})
+        skew = blocks.double() - blocks.double().mT
+        eye = torch.eye(size, dtype=torch.float64)
+        turn = ((eye + skew) @ torch.linalg.inv(eye - skew)).mT
+        turned = (turn @ exact.reshape(-1, size, exact.shape[1])).reshape(exact.shape)
+        exact = exact + 0.5 * (turned - exact)
+
+    model = run(stack_node, model=sd15, **rows)[0]
+
+    assert error(patched(model)[Q], exact) < 1e-6
+    assert len(model.patches[Q]) == (3 if oft_row == 2 else 2)
+
+
+def test_a_lokr_between_pairs_lets_them_be_one(stack_node, loras, sd15):
+    """LoKr (LyCORIS lokr.py): W + s * kron(w1, w2)."""
+    out, width = shape(sd15, Q)
+    pairs = [random_pair((out, width), seed=n) for n in (1, 2)]
+    generator = torch.Generator().manual_seed(6)
+    w1, w2 = torch.randn(4, 4, generator=generator), torch.randn(
+        out // 4, width // 4, generator=generator
+    )  # fmt: skip
+    write_lora(loras / "1.safetensors", {Q_KOHYA: pairs[0]})
+    extra = {f"{Q_KOHYA}.lokr_w1": w1, f"{Q_KOHYA}.lokr_w2": w2 * 0.01}
+    write_lora(loras / "2.safetensors", {}, extra=extra)
+    write_lora(loras / "3.safetensors", {Q_KOHYA: pairs[1]})
+
+    model = run(stack_node, model=sd15, **{
+        f"{what}_{row}": value for row, strength in ((1, 0.7), (2, 0.5), (3, -0.4))
+        for what, value in (("lora", f"{row}.safetensors"), ("strength_model", strength))
+    })[0]  # fmt: skip
+
+    exact = weights(sd15)[Q].double() + 0.7 * pairs[0].delta - 0.4 * pairs[1].delta
+    exact += 0.5 * torch.kron(w1.double(), (w2 * 0.01).double())
+    assert error(patched(model)[Q], exact) < 1e-6
+    assert len(model.patches[Q]) == 2
+
+
 def test_set_weights_ignore_strength_but_not_zero(stack_node, loras, flux):
     key = "diffusion_model.double_blocks.0.img_attn.norm.query_norm.weight"
     name = "diffusion_model.double_blocks.0.img_attn.norm.query_norm"

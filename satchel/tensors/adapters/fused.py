@@ -15,6 +15,9 @@ import torch
 RANK_AT_ONCE = 512
 """Ranks that are laid side by side: what that takes stays small beside the weight."""
 
+ONE_THREAD = 32_000
+"""Numbers that torch handles in one thread (its grain is 32768)."""
+
 Pair = tuple[torch.Tensor, torch.Tensor, float]
 """up [out, rank, ...] and down [rank, in, ...] of any dtype, on any device; factor."""
 
@@ -66,12 +69,26 @@ def _side_by_side(pairs: Sequence[Pair], like: torch.Tensor) -> tuple[torch.Tens
     rank = sum(down.shape[0] for _, down, _ in pairs)
     up = like.new_empty(like.shape[0], rank)
     down = like.new_empty(rank, like.shape[1])
+    on_up = up.numel() <= down.numel()
     start = 0
     for one_up, one_down, factor in pairs:
         part = slice(start, start + one_down.shape[0])
-        up[:, part].copy_(one_up.flatten(1))
-        down[part].copy_(one_down.flatten(1))
-        if factor != 1:
-            (up[:, part] if up.numel() <= down.numel() else down[part]).mul_(factor)
+        _copy_times(up[:, part], one_up.flatten(1), factor if on_up else 1.0)
+        _copy_times(down[part], one_down.flatten(1), 1.0 if on_up else factor)
         start = part.stop
     return up, down
+
+
+def _copy_times(target: torch.Tensor, source: torch.Tensor, factor: float) -> None:
+    """Writes `factor * source`, in the target's dtype.
+
+    On a CPU in pieces that torch leaves to one thread: waking the others for so little takes
+    longer, and on a busy machine many times longer.
+    """
+    rows = target.shape[0]
+    if target.device.type == "cpu":
+        rows = max(1, ONE_THREAD // target.shape[1])
+    for written, read in zip(target.split(rows), source.split(rows), strict=True):
+        written.copy_(read)
+        if factor != 1:
+            written.mul_(factor)

@@ -151,9 +151,18 @@ def test_pairs_whose_halves_have_other_shapes_stay_apart():
     assert flat in values
 
 
-def test_additive_patches_do_not_split_a_segment():
+@pytest.mark.parametrize(
+    "middle",
+    [
+        diff(),
+        pair(mid=torch.ones(2, 2, 1, 1)),
+        Patch("w.weight", "loha", (None,) * 8, object()),
+        Patch("w.weight", "lokr", (None,) * 9, object()),
+    ],
+    ids=["diff", "tucker", "loha", "lokr"],
+)
+def test_additive_patches_do_not_split_a_segment(middle):
     pairs = [pair(seed=n) for n in (1, 2)]
-    middle = diff()
 
     waves = plan((pairs[0], 1.0), (middle, 1.0), (pairs[1], 1.0))
 
@@ -171,8 +180,23 @@ def test_additive_patches_do_not_split_a_segment():
         Patch("w.weight", "set", (torch.zeros(6, 5),), object()),
         Patch("w.weight", "glora", (None,) * 6, object()),
         Patch("w.weight", "loha", (*(None,) * 7, torch.ones(6, 1)), object()),
+        Patch("w.weight", "lokr", (*(None,) * 8, torch.ones(6, 1)), object()),
+        Patch("w.weight", "boft", (torch.zeros(1, 3, 2, 2), None, None), object()),
+        Patch("w.weight", "oft_input", (torch.zeros(1, 10),), object()),
+        Patch("w.weight", "ia3", (torch.ones(6), False), object()),
     ],
-    ids=["oft", "dora", "reshape", "set", "glora", "loha with dora"],
+    ids=[
+        "oft",
+        "dora",
+        "reshape",
+        "set",
+        "glora",
+        "loha with dora",
+        "lokr with dora",
+        "boft",
+        "oft of the input",
+        "ia3",
+    ],
 )
 def test_patches_that_depend_on_the_weight_keep_their_place(barrier):
     before = [pair(seed=n) for n in (1, 2)]
