@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +75,17 @@ StartServer = Callable[..., ComfyUI]
 def start_server(
     host: Host, market: Marketplace, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StartServer]:
-    """Starts servers that know the marketplace, and stops them at the module's end."""
+    """Starts servers that know the marketplace, and stops them at the module's end.
+
+    `files` are put into the base directory first, by their path in it.
+    """
     running: list[ComfyUI] = []
 
-    def start(name: str, **options: Any) -> ComfyUI:
+    def start(name: str, files: Mapping[str, str] = {}, **options: Any) -> ComfyUI:
         base = tmp_path_factory.mktemp(name)
         make_base_directory(base)
+        for path, text in files.items():
+            (base / path).write_text(text, "utf-8")
         environment = {
             "SATCHEL_CIVITAI_URL": market.site_url,
             "SATCHEL_TRUSTED_ORIGINS": market.storage_url,
