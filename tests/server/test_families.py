@@ -8,17 +8,14 @@ that a CLIP-L does not give; a node of this test's own adds one.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from satchel_tools import ROOT
 from satchel_tools.base_directory import PACK_NAME
 from satchel_tools.comfyui import ComfyUI
 from satchel_tools.demo_models import CLIP
-from satchel_tools.host import Host
 from support.model_families import FAMILIES, Family
 
 from .conftest import StartServer
@@ -49,21 +46,14 @@ NODE_CLASS_MAPPINGS = {"TestTokenMask": TestTokenMask}
 
 
 @pytest.fixture(scope="module")
-def server(host: Host, start_server: StartServer, demo_models: Path) -> ComfyUI:
-    """A server with a checkpoint and LoRAs of every family."""
+def server(start_server: StartServer, family_models: Path) -> ComfyUI:
+    """A server with a model and LoRAs of every family."""
     nodes = ["--whitelist-custom-nodes", PACK_NAME, "token_mask.py"]
     running = start_server("families", {"custom_nodes/token_mask.py": MASK_NODE}, extra_args=nodes)
-    models = running.base / "models"
-    for file in (path for path in demo_models.rglob("*") if path.is_file()):
-        link = models / file.relative_to(demo_models)
+    for file in (path for path in family_models.rglob("*") if path.is_file()):
+        link = running.base / "models" / file.relative_to(family_models)
         link.parent.mkdir(parents=True, exist_ok=True)
         os.link(file, link)
-    launcher = ROOT / "tools" / "satchel_tools" / "launch.py"
-    subprocess.run(
-        [host.python, launcher, "support.tiny_checkpoints", models],
-        check=True,
-        env={**os.environ, "SATCHEL_HOST_DIR": str(host.directory)},
-    )
     return running
 
 
