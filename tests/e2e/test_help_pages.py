@@ -38,16 +38,16 @@ def test_every_node_has_a_help_page_with_a_picture_and_an_example(comfy: ComfyUI
 @pytest.mark.parametrize("name", [picture.node for picture in PICTURES])
 def test_the_help_panel_shows_the_picture(open_page: OpenPage, name: str) -> None:
     page = open_page("nodes2")
-    page.run(
+    node = page.run(
         """(type) => {
           const node = LiteGraph.createNode(type)
           node.pos = [100, 100]
           app.canvas.graph.add(node)
-          app.canvas.select(node)
+          return node.id
         }""",
         name,
     )
-    page.settle()
+    page.page.locator(f'[data-node-id="{node}"]').click(position={"x": 120, "y": 12})
 
     page.page.get_by_test_id("info-button").click()
 
