@@ -4,9 +4,9 @@
 
 Each file has the true names and shapes of a trainer's file and no bytes on disk behind its header.
 `identify` reads, checks and identifies: architecture, dialect, algorithm, ranks, words. `open` is
-what there is otherwise: `safetensors.safe_open`, its metadata and its names, with nothing told about
-them. Both are medians of processor time, taken in turns in one run, so that a busy machine counts
-little; `first` is the first call of a fresh process.
+what there is otherwise: `safetensors.safe_open`, its metadata and its names, with nothing told
+about them. Both are medians of processor time, taken in turns in one run, so that a busy machine
+counts little; `first` is the first call of a fresh process.
 Targets: under 2 ms for a typical file, under 20 ms for a header of 1 MB.
 """
 
@@ -70,7 +70,9 @@ def main() -> int:
     if arguments.json:
         print(json.dumps({"rows": [asdict(row) for row in rows]}, indent=1))
         return 0
-    print(f"{'file':27}{'tensors':>8}{'header':>9}{'identify':>10}{'open':>9}{'ratio':>7}{'first':>9}")
+    print(
+        f"{'file':27}{'tensors':>8}{'header':>9}{'identify':>10}{'open':>9}{'ratio':>7}{'first':>9}"
+    )
     for row in rows:
         print(f"{row.file:27}{row.tensors:8}{row.header_bytes / 1000:6.0f} KB"
               f"{row.identify:7.2f} ms{row.open:6.2f} ms{row.ratio:7.1f}"
@@ -96,7 +98,11 @@ def _write(path: Path, table: str, fill: int) -> Path:
         size = 2
         for dimension in shape:
             size *= dimension
-        document[name] = {"dtype": "F16", "shape": shape, "data_offsets": [position, position + size]}
+        document[name] = {
+            "dtype": "F16",
+            "shape": shape,
+            "data_offsets": [position, position + size],
+        }
         position += size
     missing = fill - len(json.dumps(document))
     if missing > 0:
@@ -121,8 +127,11 @@ def _measure(title: str, path: Path, rounds: int) -> Row:
         theirs.append(_milliseconds(lambda: _open(path)))
     identify, other = statistics.median(ours), statistics.median(theirs)
     header = read_header(path)
-    return Row(title, identity.architecture or " or ".join(identity.candidates),
-               len(header.tensors), header.data_start - 8, identify, other, identify / other, first)  # fmt: skip
+    architecture = identity.architecture or " or ".join(identity.candidates)
+    size = header.data_start - 8
+    return Row(
+        title, architecture, len(header.tensors), size, identify, other, identify / other, first
+    )  # fmt: skip
 
 
 def _identify(path: Path) -> Any:

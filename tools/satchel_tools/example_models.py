@@ -3,8 +3,8 @@
     <host python> launch.py satchel_tools.example_models TINY MODELS
 
 TINY is a models folder with what `demo_models` and `support.tiny_checkpoints` write. Below MODELS
-every model that a graph in workflows/ lists appears under its published name: checkpoints are SD 1.5,
-diffusion models FLUX.1, both narrow and random, and the LoRAs are made for them.
+every model that a graph in workflows/ lists appears under its published name: checkpoints are
+SD 1.5, diffusion models FLUX.1, both narrow and random, and the LoRAs are made for them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ _FOLDERS = {"pixel-art-xl": "10_pixel", "watercolor_v1_sdxl": "5_watercolor"}
 
 def graphs() -> dict[str, dict[str, Any]]:
     """The example graphs by name."""
-    return {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(GRAPHS.glob("*.json"))}
+    return {
+        path.stem: json.loads(path.read_text("utf-8")) for path in sorted(GRAPHS.glob("*.json"))
+    }
 
 
 def models_of(graph: dict[str, Any]) -> list[dict[str, str]]:

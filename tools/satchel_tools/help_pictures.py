@@ -35,6 +35,8 @@ NEVER = 2  # LiteGraph's mode of a muted node
 MARGIN, LEFT, TOP = 16, 220, 140
 THUMBNAIL = (480, 320)
 RUN_TIMEOUT_S = 120.0
+Area = tuple[float, float, float, float]
+"""x, y, width and height in CSS pixels."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,15 @@ def _take(browser: Browser, comfy: ComfyUI, picture: Picture) -> None:
     if any(node["type"].startswith("Preview") for node in graph["nodes"]):
         _run(page, comfy)
     nodes = [node["id"] for node in graph["nodes"] if _belongs(page, node, picture)]
-    left, top, right, bottom = _show(page, nodes)
-    clip = {"x": left - MARGIN, "y": top - MARGIN,
-            "width": right - left + 2 * MARGIN, "height": bottom - top + 2 * MARGIN}  # fmt: skip
-    _save_png(page.page.screenshot(clip=clip), HELP / f"{picture.node}.png")
-    _save_thumbnail(page.page.screenshot(clip=_widened(clip)), GRAPHS / f"{picture.graph}.jpg")
+    area = _show(page, nodes)
+    _save_png(_shot(page, area), HELP / f"{picture.node}.png")
+    _save_thumbnail(_shot(page, _widened(area)), GRAPHS / f"{picture.graph}.jpg")
     page.page.context.close()
+
+
+def _shot(page: Frontend, area: Area) -> bytes:
+    x, y, width, height = area
+    return page.page.screenshot(clip={"x": x, "y": y, "width": width, "height": height})
 
 
 def _run(page: Frontend, comfy: ComfyUI) -> None:
@@ -106,8 +111,8 @@ def _belongs(page: Frontend, node: dict[str, Any], picture: Picture) -> bool:
     return node["type"] == picture.node or title in picture.beside
 
 
-def _show(page: Frontend, nodes: list[int]) -> tuple[float, float, float, float]:
-    """Moves the nodes to a free place; returns the rectangle around them."""
+def _show(page: Frontend, nodes: list[int]) -> Area:
+    """Moves the nodes to a free place; returns what is around them, with a margin."""
     page.run(
         """([nodes, left, top]) => {
           const places = nodes.map((id) => app.rootGraph.getNodeById(id).pos)
@@ -126,20 +131,19 @@ def _show(page: Frontend, nodes: list[int]) -> tuple[float, float, float, float]
     page.page.wait_for_timeout(800)
     boxes = [page.page.locator(f'[data-node-id="{id}"]').bounding_box() for id in nodes]
     found = [box for box in boxes if box is not None]
-    return (
-        min(box["x"] for box in found), min(box["y"] for box in found),
-        max(box["x"] + box["width"] for box in found),
-        max(box["y"] + box["height"] for box in found),
-    )  # fmt: skip
+    x = min(box["x"] for box in found) - MARGIN
+    y = min(box["y"] for box in found) - MARGIN
+    right = max(box["x"] + box["width"] for box in found) + MARGIN
+    bottom = max(box["y"] + box["height"] for box in found) + MARGIN
+    return x, y, right - x, bottom - y
 
 
-def _widened(clip: dict[str, float]) -> dict[str, float]:
-    """The clip in the shape of a thumbnail, with more of the graph around it."""
+def _widened(area: Area) -> Area:
+    """The area in the shape of a thumbnail, with more of the graph around it."""
+    x, y, width, height = area
     ratio = THUMBNAIL[0] / THUMBNAIL[1]
-    width = max(clip["width"], clip["height"] * ratio)
-    height = width / ratio
-    x = max(0.0, clip["x"] - (width - clip["width"]) / 2)
-    return {"x": x, "y": clip["y"], "width": width, "height": height}
+    wider = max(width, height * ratio)
+    return max(0.0, x - (wider - width) / 2), y, wider, wider / ratio
 
 
 def _save_png(png: bytes, to: Path) -> None:
@@ -147,7 +151,7 @@ def _save_png(png: bytes, to: Path) -> None:
     from PIL import Image
 
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    image.quantize(96, dither=Image.Dither.NONE).save(to, optimize=True)
+    image.quantize(200, dither=Image.Dither.NONE).save(to, optimize=True)
     say(f"{to.stat().st_size / 1000:6.0f} KB  {to}")
 
 
