@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     OpenPage = Callable[..., Frontend]
 
 GRAPHS = graphs()
-SMALLER = {"EmptyLatentImage": {"width": 64, "height": 64}, "KSampler": {"steps": 2}}
+SMALLER = {"EmptyLatentImage": {"width": 64, "height": 64}, "KSampler": {"steps": 1}}
 """What is changed before a graph runs: the size of its picture, and for how many steps."""
 
 
