@@ -34,6 +34,8 @@ MUTED = ("KSampler", "VAEDecode", "SaveImage")
 NEVER = 2  # LiteGraph's mode of a muted node
 MARGIN, LEFT, TOP = 16, 220, 140
 THUMBNAIL = (480, 320)
+BACKGROUND = "#1a1a1a"
+"""About the colour of the canvas."""
 RUN_TIMEOUT_S = 120.0
 Area = tuple[float, float, float, float]
 """x, y, width and height in CSS pixels."""
@@ -84,9 +86,9 @@ def _take(browser: Browser, comfy: ComfyUI, picture: Picture) -> None:
     if any(node["type"].startswith("Preview") for node in graph["nodes"]):
         _run(page, comfy)
     nodes = [node["id"] for node in graph["nodes"] if _belongs(page, node, picture)]
-    area = _show(page, nodes)
-    _save_png(_shot(page, area), HELP / f"{picture.node}.png")
-    _save_thumbnail(_shot(page, _widened(area)), GRAPHS / f"{picture.graph}.jpg")
+    png = _shot(page, _show(page, nodes))
+    _save_png(png, HELP / f"{picture.node}.png")
+    _save_thumbnail(png, GRAPHS / f"{picture.graph}.jpg")
     page.page.context.close()
 
 
@@ -138,14 +140,6 @@ def _show(page: Frontend, nodes: list[int]) -> Area:
     return x, y, right - x, bottom - y
 
 
-def _widened(area: Area) -> Area:
-    """The area in the shape of a thumbnail, with more of the graph around it."""
-    x, y, width, height = area
-    ratio = THUMBNAIL[0] / THUMBNAIL[1]
-    wider = max(width, height * ratio)
-    return max(0.0, x - (wider - width) / 2), y, wider, wider / ratio
-
-
 def _save_png(png: bytes, to: Path) -> None:
     """With few colours: the pictures show flat areas and text."""
     from PIL import Image
@@ -156,10 +150,16 @@ def _save_png(png: bytes, to: Path) -> None:
 
 
 def _save_thumbnail(png: bytes, to: Path) -> None:
-    from PIL import Image
+    """As wide as a thumbnail; the upper part of what is taller, the middle for what is not."""
+    from PIL import Image, ImageOps
 
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    image.resize(THUMBNAIL, Image.Resampling.LANCZOS).save(to, quality=85, optimize=True)
+    width, height = THUMBNAIL
+    scaled = image.resize((width, round(image.height * width / image.width)))
+    if scaled.height > height:
+        scaled = scaled.crop((0, 0, width, height))
+    padded = ImageOps.pad(scaled, THUMBNAIL, color=BACKGROUND)
+    padded.save(to, quality=85, optimize=True)
     say(f"{to.stat().st_size / 1000:6.0f} KB  {to}")
 
 
