@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from satchel_tools.core_import import make_core_importable
+from satchel_tools.host import Host, run_module
 
 # Whether a busy machine is slow is nothing that a test should find out.
 settings.register_profile("satchel", deadline=None)
@@ -52,3 +55,26 @@ def _no_sockets_but_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def host() -> Host:
+    """The ComfyUI that dev.py provides."""
+    if "SATCHEL_HOST_DIR" not in os.environ:
+        pytest.skip("no ComfyUI: run `python dev.py test`")
+    return Host(Path(os.environ["SATCHEL_HOST_DIR"]), Path(os.environ["SATCHEL_HOST_PYTHON"]))
+
+
+@pytest.fixture(scope="session")
+def demo_models(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with the demo's files, made by the host's own code."""
+    models = tmp_path_factory.mktemp("demo") / "models"
+    run_module(host, "satchel_tools.demo_models", models)
+    return models
+
+
+@pytest.fixture(scope="session")
+def family_models(host: Host, demo_models: Path) -> Path:
+    """The same folder, with models of seven families and LoRAs for them."""
+    run_module(host, "support.tiny_checkpoints", demo_models)
+    return demo_models

@@ -141,6 +141,55 @@ def test_trained_embeddings_are_named_and_left_out(stack_node, loras, sd15, pair
     assert "0 dropped" in report
 
 
+def test_an_alpha_of_several_numbers_is_refused(refused, loras, pair):
+    extra = {f"{Q_KOHYA}.alpha": torch.ones(4)}
+    write_lora(loras / "a.safetensors", {Q_KOHYA: pair}, extra=extra)
+
+    assert f"{Q_KOHYA}.alpha holds 4 numbers instead of one" in refused()
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 7], ids=["no bytes", "fewer than a length"])
+def test_an_empty_file_is_refused(refused, loras, content):
+    (loras / "a.safetensors").write_bytes(content)
+
+    assert "it is shorter than 8 bytes" in refused()
+
+
+def test_one_tensor_under_two_names_is_refused(refused, loras, pair):
+    extra = {f"{NATIVE}.lora_down.weight": pair.down.clone()}
+    write_lora(loras / "a.safetensors", {NATIVE: pair}, PEFT, extra)
+
+    found = refused()
+
+    assert "are the same tensor under two names" in found
+    assert f"{NATIVE}.lora_A.weight" in found
+    assert f"{NATIVE}.lora_down.weight" in found
+
+
+def test_one_target_in_two_spellings_is_refused(refused, loras, pair):
+    again = {f"{NATIVE}.lora_up.weight": pair.up.clone(),
+             f"{NATIVE}.lora_down.weight": pair.down.clone()}  # fmt: skip
+    write_lora(loras / "a.safetensors", {Q_KOHYA: pair}, extra=again)
+
+    found = refused()
+
+    assert Q_KOHYA in found
+    assert NATIVE in found
+
+
+def test_shapes_that_do_not_fit_the_model_are_refused(refused, loras):
+    write_lora(loras / "a.safetensors", {Q_KOHYA: random_pair((7, 5))})
+
+    assert f"of 1 modules, 1 have another shape (1 x {Q_KOHYA})" in refused("LoraMismatchError")
+
+
+def test_halves_that_do_not_fit_each_other_are_refused(refused, loras, pair):
+    pair.down = pair.down[:-1]
+    write_lora(loras / "a.safetensors", {Q_KOHYA: pair})
+
+    assert f"of 1 modules, 1 have another shape (1 x {Q_KOHYA})" in refused("LoraMismatchError")
+
+
 # --- Wan 2.2 -----------------------------------------------------------------------------------
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from satchel_tools import ROOT
 from satchel_tools.base_directory import make_base_directory
 from satchel_tools.comfyui import ComfyUI
 from satchel_tools.demo_models import ALL_FILES
@@ -18,27 +16,6 @@ from support.marketplace import Marketplace, Published
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 """Planted in every server's environment: it must turn up nowhere."""
-
-
-@pytest.fixture(scope="session")
-def host() -> Host:
-    """The ComfyUI that dev.py provides."""
-    if "SATCHEL_HOST_DIR" not in os.environ:
-        pytest.skip("no ComfyUI: run `python dev.py test`")
-    return Host(Path(os.environ["SATCHEL_HOST_DIR"]), Path(os.environ["SATCHEL_HOST_PYTHON"]))
-
-
-@pytest.fixture(scope="session")
-def demo_models(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A models folder with the demo's files, made by the host's own code."""
-    models = tmp_path_factory.mktemp("demo") / "models"
-    launcher = ROOT / "tools" / "satchel_tools" / "launch.py"
-    subprocess.run(
-        [host.python, launcher, "satchel_tools.demo_models", models],
-        check=True,
-        env={**os.environ, "SATCHEL_HOST_DIR": str(host.directory)},
-    )
-    return models
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +52,17 @@ StartServer = Callable[..., ComfyUI]
 def start_server(
     host: Host, market: Marketplace, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StartServer]:
-    """Starts servers that know the marketplace, and stops them at the module's end."""
+    """Starts servers that know the marketplace, and stops them at the module's end.
+
+    `files` are put into the base directory first, by their path in it.
+    """
     running: list[ComfyUI] = []
 
-    def start(name: str, **options: Any) -> ComfyUI:
+    def start(name: str, files: Mapping[str, str] = {}, **options: Any) -> ComfyUI:
         base = tmp_path_factory.mktemp(name)
         make_base_directory(base)
+        for path, text in files.items():
+            (base / path).write_text(text, "utf-8")
         environment = {
             **market.environment,
             "CIVITAI_API_TOKEN": TOKEN,

@@ -227,6 +227,18 @@ def user_host(environ: Mapping[str, str]) -> Host:
     return Host(directory, Path(sys.executable))
 
 
+def run_module(host: Host, module: str, *arguments: Path) -> None:
+    """Runs a module in the host's Python, with ComfyUI, the core, tools and tests on the path.
+
+    Raises:
+        subprocess.CalledProcessError: it ended with another status than 0.
+    """
+    launcher = Path(__file__).with_name("launch.py")
+    command = [str(part) for part in (host.python, launcher, module, *arguments)]
+    environment = clean_environment(SATCHEL_HOST_DIR=str(host.directory))
+    subprocess.run(command, check=True, env=environment)
+
+
 def _ask(python: Path, script: str) -> str:
     """What a small script prints in another Python."""
     try:

@@ -51,13 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.to.mkdir(parents=True, exist_ok=True)
     sys.path.insert(0, str(ROOT / "tests"))
     with tempfile.TemporaryDirectory() as temporary:
-        _take_all(_host(), Path(temporary), options.to)
+        _take_all(find_host(), Path(temporary), options.to)
     for picture in sorted(options.to.glob("*.png")):
         say(f"{picture.stat().st_size / 1000:6.0f} KB  {picture}")
     return 0
 
 
-def _host() -> Host:
+def find_host() -> Host:
+    """The host that the environment names, or the one that dev.py provides."""
     directory, python = os.environ.get("SATCHEL_HOST_DIR"), os.environ.get("SATCHEL_HOST_PYTHON")
     if directory and python:
         return Host(Path(directory), Path(python))
