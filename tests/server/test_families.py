@@ -109,7 +109,7 @@ def graph_of(family: Family, lora: dict[str, Any]) -> dict[str, Any]:
         "6": {"class_type": node, "inputs": inputs},
         SAMPLER: {"class_type": "KSampler", "inputs": {
             "model": model, "positive": ["4", 0], "negative": ["5", 0], "latent_image": ["6", 0],
-            "seed": 5, "steps": 2, "cfg": 2.0, "sampler_name": "euler", "scheduler": "simple",
+            "seed": 5, "steps": 2, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple",
             "denoise": 1.0,
         }},
         SAVE: {"class_type": "SaveLatent", "inputs": {
