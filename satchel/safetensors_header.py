@@ -11,7 +11,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import SafetensorsHeaderError
 
@@ -25,9 +25,8 @@ DTYPE_BITS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class TensorInfo:
-    """One tensor as the header describes it."""
+class TensorInfo(NamedTuple):
+    """One tensor as the header describes it; a tuple, since a file has thousands of them."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -80,10 +79,16 @@ def read_header(path: Path) -> SafetensorsHeader:
     return SafetensorsHeader(tensors, strings, 8 + length)
 
 
+_INTEGERS = frozenset({int})
+"""By exact type: True is no number here."""
+
+
 def _tensor(path: Path, name: str, entry: Any) -> TensorInfo:
     try:
         dtype, shape, (start, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-        if not all(type(n) is int and n >= 0 for n in (*shape, start, end)) or end < start:
+        numbers = (*shape, start, end)
+        # One pass in C each: a header has thousands of entries, and this is half of reading it.
+        if not _INTEGERS.issuperset(map(type, numbers)) or min(numbers) < 0 or end < start:
             raise ValueError("a negative or fractional number")
         bits = DTYPE_BITS[dtype]
     except (KeyError, TypeError, ValueError) as error:
@@ -106,10 +111,10 @@ def _bytes_of(bits: int, shape: tuple[int, ...]) -> int:
 def _check_layout(path: Path, tensors: Mapping[str, TensorInfo], data_bytes: int) -> None:
     """The format wants the tensors to tile the data area: no gap, no overlap, no rest."""
     position = 0
-    for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].start, item[1].end)):
-        if tensor.start != position:
+    for start, end, name in sorted([(t.start, t.end, name) for name, t in tensors.items()]):
+        if start != position:
             raise _bad(path, f"tensor {name!r} overlaps another or leaves a gap", key=name)
-        position = tensor.end
+        position = end
     if position != data_bytes:
         raise _bad(
             path,

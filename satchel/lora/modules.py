@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .architectures import Indices, Shape, split_path
 from .keys import Module
-from .tensor_shapes import read_adapter
+from .tensor_shapes import Adapter, read_adapter
 
 
 @dataclass(slots=True)
@@ -40,11 +40,15 @@ def group_modules(modules: Iterable[Module]) -> GroupedModules:
     """Reads each module's adapter and sorts it into its group."""
     grouped = GroupedModules()
     groups: dict[tuple[str, str, Shape], Group] = {}
+    # A thousand modules have some thirty combinations of tensors.
+    adapters: dict[tuple[tuple[str, tuple[int, ...]], ...], Adapter] = {}
+    uses: Counter[Adapter] = Counter()
     for module in modules:
-        adapter = read_adapter(module.tensors)
-        grouped.algorithms[adapter.algorithm] += 1
-        if adapter.rank is not None:
-            grouped.ranks[adapter.rank] += 1
+        tensors = tuple(module.tensors.items())
+        adapter = adapters.get(tensors)
+        if adapter is None:
+            adapter = adapters[tensors] = read_adapter(module.tensors)
+        uses[adapter] += 1
         skeleton, indices = split_path(module.path)
         encoder = module.prefix if module.is_text_encoder else ""
         key = (encoder, skeleton, adapter.shape)
@@ -56,4 +60,8 @@ def group_modules(modules: Iterable[Module]) -> GroupedModules:
             else:
                 grouped.denoiser.append(group)
         group.indices.add(indices)
+    for adapter, count in uses.items():
+        grouped.algorithms[adapter.algorithm] += count
+        if adapter.rank is not None:
+            grouped.ranks[adapter.rank] += count
     return grouped
