@@ -56,6 +56,7 @@ PICTURES = (
     Picture("SatchelLoraStackFromPrompt", "lora-stack-from-prompt", ("Prompt without tags",)),
     Picture("SatchelCreateHookLoraStack", "hook-lora-stack", ("Set CLIP Hooks",)),
     Picture("SatchelStackReport", "stack-report", ("Picture",)),
+    Picture("SatchelBlockWeights", "block-weights", ("LoRA Stack (Satchel)",)),
     Picture("SatchelTriggerWords", "trigger-words", ("Words per LoRA", "Concatenate Text")),
 )
 
