@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,7 @@ from _host import load_pack, open_host
 
 LORAS, RANK, ALPHA = 8, 32, 16.0
 PEAK_FILE = 150_000_000
-SECONDS = 12
+SECONDS = 6
 """No further round for one model and dtype after these."""
 MOST_PATCH, LEAST_ERROR, MOST_NODE, MOST_PEAK = 1.25, 3.0, 0.050, 1.3
 """The targets: times one loader, times closer than the chain, seconds, times the files."""
@@ -60,7 +61,7 @@ FLUX = {
 }  # fmt: skip
 CONFIGS = {"sd15": ("SD15", SD15), "flux": ("Flux", FLUX)}
 """Name -> the host's class, and what it builds the model from."""
-SAMPLE = {"sd15": 24, "flux": 8}
+SAMPLE = {"sd15": 24, "flux": 16}
 """Errors are measured on every n-th weight: float64 sums are slow."""
 A_SLOT = {"sd15": "IN04=1, *=0", "flux": "S03=1, *=0"}
 """Block weights that leave one slot active."""
@@ -75,28 +76,30 @@ def main() -> None:
     open_host()
     pack = load_pack().nodes.lora
     with tempfile.TemporaryDirectory(prefix="satchel-bench-") as directory:
-        results = []
+        results, peaks = [], {}
         for model in arguments.models:
-            names = []
             for dtype in arguments.dtypes:
                 bench = Bench(pack, Path(directory) / model, model, dtype)
                 results.append(bench.measure(arguments))
-                names = bench.modules
+                modules = bench.modules
                 del bench
-            if sys.platform == "linux":
-                results[-1]["peak"] = _peak_in_a_process(model, names, Path(directory) / "peak")
+                if not arguments.json:
+                    _print_result(results[-1])
+            # On Flux's few huge weights, copies of a weight hide what the files take.
+            if sys.platform == "linux" and (model == "sd15" or arguments.all):
+                peaks[model] = _peak_in_a_process(model, modules, Path(directory) / "peak")
+                if not arguments.json:
+                    _print_peak(model, peaks[model])
     if arguments.json:
-        print(json.dumps({"loras": LORAS, "rank": RANK, "results": results}, indent=2))
-    else:
-        for result in results:
-            _print_result(result)
+        found = {"loras": LORAS, "rank": RANK, "results": results, "peak": peaks}
+        print(json.dumps(found, indent=2))
 
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--rounds", type=int, default=4, help="at most; the fastest counts")
-    parser.add_argument("--all", action="store_true", help="eight core loaders on Flux, too")
+    parser.add_argument("--all", action="store_true", help="on Flux, too: eight loaders, memory")
     parser.add_argument("--models", nargs="+", default=list(CONFIGS), choices=list(CONFIGS))
     parser.add_argument("--dtypes", nargs="+", default=list(DTYPES), choices=list(DTYPES))
     parser.add_argument("--peak", metavar="FOLDER", help=argparse.SUPPRESS)
@@ -145,7 +148,7 @@ class Bench:
         first_s = time.perf_counter() - start
         cache = self.pack.host.lora_cache()
         read = cache.counts()["bytes_read"]
-        errors = {"stack": self._errors(first), "chain": self._errors(self.chain(LORAS))}
+        errors = self._errors({"stack": first, "chain": self.chain(LORAS)})
         times = self._times(arguments)
         patch = {name: taken["patch_s"] for name, taken in times.items()}
         ratios = {
@@ -173,7 +176,6 @@ class Bench:
         if self.model_name != "flux" or arguments.all:
             contestants["chain"] = lambda turn: self.chain(LORAS, 0.01 * (turn + 1))
         taken: dict[str, list[dict[str, float]]] = {name: [] for name in contestants}
-        _time(contestants["one"], 0)  # warms the machine up
         start = time.perf_counter()
         for turn in range(arguments.rounds):
             for name, contestant in contestants.items():
@@ -186,31 +188,32 @@ class Bench:
             for name, rounds in taken.items()
         }
 
-    def _errors(self, model: Any) -> dict[str, float]:
+    def _errors(self, models: dict[str, Any]) -> dict[str, dict[str, float]]:
         """Largest relative errors over a sample of the weights; see the module's docstring."""
         import comfy.lora
         import comfy.utils
         import safetensors.torch
         import torch
 
-        known = comfy.lora.model_lora_keys_unet(model.model, {})
+        known = comfy.lora.model_lora_keys_unet(self.patcher.model, {})
         bases = {known[f"lora_unet_{module}"]: f"lora_unet_{module}" for module in self.modules}
-        keys = sorted(model.patches)[:: SAMPLE[self.model_name]]
         files = [safetensors.torch.load_file(self.directory / name) for name in self.names]
-        largest = {"as_patched": 0.0, "in_dtype": 0.0}
-        for key in keys:
-            before = comfy.utils.get_attr(model.model, key).clone()
+        largest = {name: {"as_patched": 0.0, "in_dtype": 0.0} for name in models}
+        for key in sorted(bases)[:: SAMPLE[self.model_name]]:
+            before = comfy.utils.get_attr(self.patcher.model, key)
             delta = torch.zeros(before.shape, dtype=torch.float64).flatten(1)
             for file, strength in zip(files, self.strengths, strict=True):
                 up, down = (file[f"{bases[key]}.lora_{side}.weight"].double().flatten(1)
                             for side in ("up", "down"))  # fmt: skip
                 delta.addmm_(up, down, alpha=strength * ALPHA / RANK)
-            exact = before.double() + delta.reshape(before.shape)
-            patched = model.patch_weight_to_device(key, torch.device("cpu"), return_weight=True)
-            in_dtype = comfy.lora.calculate_weight(model.patches[key], before, key)
-            for name, result in (("as_patched", patched), ("in_dtype", in_dtype)):
-                error = result.double().sub_(exact).abs_().max() / delta.abs().max()
-                largest[name] = max(largest[name], float(error))
+            size = float(torch.stack(torch.aminmax(delta)).abs().max())
+            exact = delta.reshape(before.shape).add_(before)
+            for name, model in models.items():
+                patched = model.patch_weight_to_device(key, torch.device("cpu"), return_weight=True)
+                in_dtype = comfy.lora.calculate_weight(model.patches[key], before.clone(), key)
+                for what, result in (("as_patched", patched), ("in_dtype", in_dtype)):
+                    extremes = torch.stack(torch.aminmax(exact - result)).abs()
+                    largest[name][what] = max(largest[name][what], float(extremes.max()) / size)
         return largest
 
 
@@ -233,7 +236,7 @@ def _time(contestant: Callable[[int], Any], turn: int) -> dict[str, float]:
 def _peak_in_a_process(
     model_name: str, modules: dict[str, tuple[int, ...]], directory: Path
 ) -> dict[str, float]:
-    of_one_rank = sum(2 * (shape[0] + _columns(shape)) for shape in modules.values())
+    of_one_rank = sum(2 * (shape[0] + math.prod(shape[1:])) for shape in modules.values())
     _write_loras(modules, directory, round(PEAK_FILE / of_one_rank))
     script = [sys.executable, __file__, "--models", model_name, "--peak", str(directory)]
     done = subprocess.run(script, check=True, capture_output=True, text=True)
@@ -260,7 +263,7 @@ def _peak(model_name: str, directory: Path) -> dict[str, float]:
     files = sum((directory / name).stat().st_size for name in names)
 
     def patch(model: Any) -> None:
-        for key in model.patches:
+        for key in list(model.patches)[::4]:
             model.patch_weight_to_device(key, torch.device("cpu"), return_weight=True)
 
     before = _reset_peak()
@@ -337,13 +340,6 @@ def _modules(model_name: str, patcher: Any) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _columns(shape: tuple[int, ...]) -> int:
-    count = 1
-    for length in shape[1:]:
-        count *= length
-    return count
-
-
 def _write_loras(modules: dict[str, tuple[int, ...]], directory: Path, rank: int) -> list[str]:
     """LoRAs as sd-scripts writes them."""
     import torch
@@ -354,16 +350,31 @@ def _write_loras(modules: dict[str, tuple[int, ...]], directory: Path, rank: int
     for n, name in enumerate(names):
         if (directory / name).exists():
             continue
-        torch.manual_seed(n)
+        noise = Noise(n)
         tensors = {}
         for module, (out, width, *kernel) in modules.items():
             base = f"lora_unet_{module}"
             ones = [1] * len(kernel)
-            tensors[f"{base}.lora_up.weight"] = torch.randn(out, rank, *ones).half() * 0.02
-            tensors[f"{base}.lora_down.weight"] = torch.randn(rank, width, *kernel).half() * 0.02
+            tensors[f"{base}.lora_up.weight"] = noise.part(out, rank, *ones)
+            tensors[f"{base}.lora_down.weight"] = noise.part(rank, width, *kernel)
             tensors[f"{base}.alpha"] = torch.tensor(ALPHA)
         save_file(tensors, directory / name)
     return names
+
+
+class Noise:
+    """Random numbers, drawn once, of which each tensor gets another part."""
+
+    def __init__(self, seed: int) -> None:
+        import torch
+
+        generator = torch.Generator().manual_seed(seed)
+        self._numbers = torch.randn(1 << 23, generator=generator).half() * 0.02
+        self._start = 0
+
+    def part(self, *shape: int) -> Any:
+        self._start = (self._start + 65537) % (1 << 20)
+        return self._numbers.narrow(0, self._start, math.prod(shape)).clone().reshape(shape)
 
 
 def _print_result(result: dict[str, Any]) -> None:
@@ -386,7 +397,19 @@ def _print_result(result: dict[str, Any]) -> None:
     print(f"  one slot active: {result['bytes_of_one_slot'] / 1e6:.1f} of "
           f"{result['bytes'] / 1e6:.1f} MB read")  # fmt: skip
     for met, sentence in _verdicts(result):
-        print(f"  {'met   ' if met else 'MISSED'} {sentence}")
+        print(f"  {_verdict(met)} {sentence}")
+
+
+def _print_peak(model: str, peak: dict[str, float]) -> None:
+    whole = peak["node_and_patching"]
+    print(f"\n{model}, float16: peak memory with {LORAS} files of {PEAK_FILE / 1e6:.0f} MB")
+    print(f"  {_verdict(whole < MOST_PEAK)} node and patching {whole:.2f} x the files, less than "
+          f"{MOST_PEAK} wanted (the node {peak['node']:.2f}; for comparison, one core loader's "
+          f"patching without its file {peak['host_patching_alone']:.2f})")  # fmt: skip
+
+
+def _verdict(met: bool) -> str:
+    return "met   " if met else "MISSED"
 
 
 def _verdicts(result: dict[str, Any]) -> list[tuple[bool, str]]:
@@ -405,13 +428,6 @@ def _verdicts(result: dict[str, Any]) -> list[tuple[bool, str]]:
         sentence = f"sums in {result['dtype']}: {error:.1f} x closer to float64 than eight "\
                    f"loaders, at least {LEAST_ERROR:.0f} wanted"  # fmt: skip
         verdicts.append((error >= LEAST_ERROR, sentence))
-    if "peak" in result:
-        peak = result["peak"]
-        verdicts.append((peak["node_and_patching"] < MOST_PEAK,
-            f"peak memory with {LORAS} files of 150 MB, node and patching: "
-            f"{peak['node_and_patching']:.2f} x the files, less than {MOST_PEAK} wanted (node "
-            f"{peak['node']:.2f}; one core loader's patching, without its file, "
-            f"{peak['host_patching_alone']:.2f})"))  # fmt: skip
     return verdicts
 
 
