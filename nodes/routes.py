@@ -36,7 +36,8 @@ from ..satchel.workflow.convert import convert, convertible_types
 from ..satchel.workflow.documents import WorkflowDocument, read_bytes, read_json
 from ..satchel.workflow.export import export
 from ..satchel.workflow.install import install
-from ..satchel.workflow.plan import host_name, plan_document
+from ..satchel.workflow.plan import plan_document
+from ..satchel.workflow.planned import host_name
 from ..satchel.workflow.rewrite import rewrite
 from ..satchel.workspace import Workspace
 from . import host
@@ -94,9 +95,11 @@ async def _plan(request: web.Request) -> web.Response:
     body = await _json_body(request)
     document = await asyncio.to_thread(_document, body)
     quick = body.get("quick") is True
+    include_optional = body.get("include_optional") is True
 
     def work(report: Report, cancellation: Cancellation) -> Any:
-        plan = plan_document(document, _workspace().watched(report, cancellation), quick=quick)
+        workspace = _workspace().watched(report, cancellation)
+        plan = plan_document(document, workspace, quick=quick, include_optional=include_optional)
         rewritten, rewrites = rewrite(document, plan)
         return {
             "plan": plan.to_json(),
@@ -112,11 +115,12 @@ async def _install(request: web.Request) -> web.Response:
     _check_may_install(request)
     body = await _json_body(request)
     document = await asyncio.to_thread(_document, body)
+    include_optional = body.get("include_optional") is True
 
     def work(report: Report, cancellation: Cancellation) -> Any:
         workspace = _workspace().watched(report, cancellation)
-        imported = install(document, plan_document(document, workspace), workspace)
-        return imported.to_json()
+        plan = plan_document(document, workspace, include_optional=include_optional)
+        return install(document, plan, workspace).to_json()
 
     return await _run(work, body)
 
@@ -290,7 +294,12 @@ def _check_may_install(request: web.Request) -> None:
 
 def _workspace() -> Workspace:
     catalog = _catalog(host.system_user_directory() / "catalog.sqlite3")
-    return Workspace(Settings.from_environment(), host.model_folders(), catalog)
+    return Workspace(
+        Settings.from_environment(),
+        host.model_folders(),
+        catalog,
+        custom_nodes=host.custom_node_folders(),
+    )
 
 
 @cache

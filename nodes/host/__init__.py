@@ -1,7 +1,7 @@
 """The only place that talks to ComfyUI: model folders, server, model patching."""
 
 from .adapters import FusedLora, add_waves, applied_entries
-from .folders import lora_names, model_folders, system_user_directory
+from .folders import custom_node_folders, lora_names, model_folders, system_user_directory
 from .hooks import stack_hooks
 from .lora_files import load_lora, lora_cache
 from .pictures import image_of
@@ -17,6 +17,7 @@ __all__ = [
     "add_windows",
     "applied_entries",
     "clone_with_windows",
+    "custom_node_folders",
     "dense_change",
     "image_of",
     "load_lora",

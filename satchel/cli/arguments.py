@@ -41,12 +41,14 @@ def _add_graph_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     lock.add_argument(
         "--embed", action="store_true", help="write NAME.portable.json or .png beside each graph"
     )
-    _graphs(commands, "plan", "show what a workflow needs and where it would come from")
+    plan = _graphs(commands, "plan", "show what a workflow needs and where it would come from")
+    _add_all(plan)
     install = _graphs(commands, "install", "fetch what is missing, verified by SHA256")
     install.add_argument(
         "-o", "--output", type=Path, metavar="FILE",
         help="write the graph with the names that the models have here (one GRAPH only)",
     )  # fmt: skip
+    _add_all(install)
     convert = add_command(commands, "convert", "put LoRA Stacks in the place of other LoRA nodes")
     convert.add_argument("graph", type=Path, metavar="GRAPH", help="workflow: UI or API JSON, PNG")
     convert.add_argument(
@@ -54,6 +56,12 @@ def _add_graph_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
         help="write the converted graph; without it, only tell what would become of each node",
     )  # fmt: skip
     _graphs(commands, "verify", "hash the models of a workflow again and compare")
+
+
+def _add_all(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--all", action="store_true", help="also models that only muted or bypassed nodes name"
+    )
 
 
 def _add_file_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -68,7 +68,11 @@ def _workspace(arguments: argparse.Namespace, bar: ProgressBar) -> Workspace:
         location = Path.cwd()
     folders = open_folders(location)
     catalog = Catalog(_catalog_path(location))
-    return Workspace(Settings.from_environment(), folders, catalog, bar.report)
+    packs = location / "custom_nodes"
+    return Workspace(
+        Settings.from_environment(), folders, catalog, bar.report,
+        custom_nodes=(packs,) if packs.is_dir() else None,
+    )  # fmt: skip
 
 
 def _default_models() -> Path | None:

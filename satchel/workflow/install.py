@@ -13,7 +13,7 @@ from ..hashes import FileDigests
 from ..progress import Progress
 from ..workspace import Workspace
 from .documents import WorkflowDocument
-from .plan import Plan, PlannedModel
+from .planned import Plan, PlannedModel
 from .rewrite import Rewrite, rewrite
 
 
@@ -88,7 +88,7 @@ def install(document: WorkflowDocument, plan: Plan, workspace: Workspace) -> Imp
         installed.append(Installed(local.kind, local.name, digests.sha256, digests.size))
     if failures:
         raise _first_of(failures)
-    after = Plan(tuple(entries), plan.bytes_free)
+    after = replace(plan, models=tuple(entries))
     rewritten, rewrites = rewrite(document, after)
     return Imported(rewritten, after, tuple(installed), tuple(rewrites))
 
