@@ -102,6 +102,12 @@ class UnreadableMediaError(FileFormatError):
     code = "unreadable_media"
 
 
+class ArchiveError(FileFormatError):
+    """A zip that is broken, or that tries something harmful. `details`: `name`, `reason`."""
+
+    code = "archive"
+
+
 class ModelNotFoundError(SatchelError):
     """A named model file is in none of the model folders. `details`: `name`, `directory`."""
 

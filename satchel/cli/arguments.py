@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
-from . import marketplace_arguments
+from . import marketplace_arguments, workflow_arguments
 from .parsers import add_command
 
 _EPILOG = """\
@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_graph_commands(commands)
     _add_file_commands(commands)
+    workflow_arguments.add_arguments(commands)
     marketplace_arguments.add_arguments(commands)
     return root
 
@@ -78,7 +79,7 @@ def _graphs(
     command = add_command(commands, name, about)
     command.add_argument(
         "graphs", nargs="+", type=Path, metavar="GRAPH",
-        help="workflow: UI or API JSON, PNG, or a lock",
+        help="workflow: UI or API JSON, image, bundle, or a lock",
     )  # fmt: skip
     command.add_argument("--lock", type=Path, metavar="FILE", help="lock for a graph without one")
     return command

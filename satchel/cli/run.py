@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _workspace(arguments: argparse.Namespace, bar: ProgressBar) -> Workspace:
     location = arguments.models or _default_models()
     if location is None:
-        if arguments.command not in WITHOUT_MODELS:
+        if _needs_models(arguments):
             raise InvalidInputError(
                 "It is not clear where the models live.",
                 hint="Say it with --models DIR or SATCHEL_MODELS: a models folder, a ComfyUI folder"
@@ -73,6 +73,13 @@ def _workspace(arguments: argparse.Namespace, bar: ProgressBar) -> Workspace:
         Settings.from_environment(), folders, catalog, bar.report,
         custom_nodes=(packs,) if packs.is_dir() else None,
     )  # fmt: skip
+
+
+def _needs_models(arguments: argparse.Namespace) -> bool:
+    """Whether a command looks at this machine's models, with these arguments."""
+    two_locks = arguments.command == "diff" and arguments.new is not None
+    unpacking = arguments.command == "bundle" and arguments.open
+    return not (arguments.command in WITHOUT_MODELS or two_locks or unpacking)
 
 
 def _default_models() -> Path | None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import CancelledError, SatchelError
+from ..errors import CancelledError, FileFormatError, HashMismatchError, SatchelError
 from ..folders import LocalModel
 from ..hashes import FileDigests
 from ..progress import Progress
 from ..workspace import Workspace
+from .bundle_models import unpack_model
 from .documents import WorkflowDocument
 from .planned import Plan, PlannedModel
 from .rewrite import Rewrite, rewrite
@@ -77,7 +78,8 @@ def install(document: WorkflowDocument, plan: Plan, workspace: Workspace) -> Imp
             entries.append(replace(planned, state="renamed", local=twin, target=None, reason=""))
             continue
         try:
-            local, digests = _fetch(planned, _counted(workspace, len(installed), total))
+            counted = _counted(workspace, len(installed), total)
+            local, digests = _bring(planned, document, counted)
         except CancelledError:
             raise
         except SatchelError as error:
@@ -93,10 +95,29 @@ def install(document: WorkflowDocument, plan: Plan, workspace: Workspace) -> Imp
     return Imported(rewritten, after, tuple(installed), tuple(rewrites))
 
 
-def _fetch(planned: PlannedModel, workspace: Workspace) -> tuple[LocalModel, FileDigests]:
+def _bring(
+    planned: PlannedModel, document: WorkflowDocument, workspace: Workspace
+) -> tuple[LocalModel, FileDigests]:
+    """Takes a model out of the bundle, if it is in there with the right bytes; else fetches it."""
     assert planned.target is not None
     identity = planned.model.identity
+    if planned.bundled is not None and document.bundle is not None:
+        try:
+            path, digests = unpack_model(
+                document.bundle, planned.bundled, identity, planned.target, workspace
+            )
+            return _remembered(planned, path, digests, workspace)
+        except (FileFormatError, HashMismatchError):
+            if not identity.sources:
+                raise
     path, digests = workspace.downloader().fetch(identity, planned.target)
+    return _remembered(planned, path, digests, workspace)
+
+
+def _remembered(
+    planned: PlannedModel, path: Path, digests: FileDigests, workspace: Workspace
+) -> tuple[LocalModel, FileDigests]:
+    identity = planned.model.identity
     status = path.stat()
     # The target lies at the model's name below its root; a twin may have got a suffix.
     parts = Path(identity.name).parts

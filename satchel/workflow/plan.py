@@ -18,6 +18,8 @@ from ..marketplaces.url_policy import UrlPolicy
 from ..progress import Progress
 from ..settings import Settings
 from ..workspace import Workspace
+from .archives import Archive
+from .bundle_reader import bundled_model
 from .collect import locked_models
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, LockedModel
@@ -47,9 +49,10 @@ def plan_document(
     planned = []
     for index, model in enumerate(models):
         workspace.report(Progress("hashing", model.identity.name, 0, 0, index, len(models)))
-        planned.append(_find_here(model, library))
+        planned.append(find_here(model, library))
     absent = [index for index, entry in enumerate(planned) if entry is None]
-    decided = _plan_absent([models[index] for index in absent], workspace, quick=quick)
+    absent_models = [models[index] for index in absent]
+    decided = _plan_absent(absent_models, workspace, document.bundle, quick=quick)
     by_index = dict(zip(absent, decided, strict=True))
     facts = model_facts(document)
     entries = tuple(
@@ -75,7 +78,7 @@ def _for_people(
     return replace(entry, wanted=False, target=None, reason=reason)
 
 
-def _find_here(model: LockedModel, library: Library) -> PlannedModel | None:
+def find_here(model: LockedModel, library: Library) -> PlannedModel | None:
     """The model's file on this machine: by name and bytes, else by bytes alone.
 
     A file in another folder below the same kind is the same name: only folders differ.
@@ -141,15 +144,19 @@ def _same_bytes(local: LocalModel, identity: ModelIdentity, library: Library) ->
 
 
 def _plan_absent(
-    models: Sequence[LockedModel], workspace: Workspace, *, quick: bool
+    models: Sequence[LockedModel], workspace: Workspace, bundle: Archive | None, *, quick: bool
 ) -> list[PlannedModel]:
     """States of models that are not here: policy first, then what the marketplaces say."""
     resolver = workspace.resolver()
-    checked = [_checked(model, workspace, resolver) for model in models]
+    checked = [_in_bundle(_checked(model, workspace, resolver), bundle) for model in models]
     if quick:
         return checked
     checked = _with_fresh_sources(checked, resolver)
-    open_ended = [index for index, planned in enumerate(checked) if planned.target is not None]
+    open_ended = [
+        index
+        for index, planned in enumerate(checked)
+        if planned.target is not None and planned.bundled is None
+    ]
     if open_ended:
         workspace.report(Progress("resolving", "", 0, 0, 0, len(open_ended)))
         identities = [checked[index].model.identity for index in open_ended]
@@ -182,6 +189,15 @@ def _checked(model: LockedModel, workspace: Workspace, resolver: Resolver) -> Pl
     return PlannedModel(model, "missing", target=target, reason=reason)
 
 
+def _in_bundle(planned: PlannedModel, bundle: Archive | None) -> PlannedModel:
+    """The entry with the member of the bundle that may be it."""
+    identity = planned.model.identity
+    if planned.target is None:
+        return planned
+    member = bundled_model(bundle, identity.kind, posix_name(identity.name), identity.size)
+    return replace(planned, bundled=member)
+
+
 def _with_allowed_sources(
     model: LockedModel, settings: Settings, resolver: Resolver
 ) -> tuple[LockedModel, str]:
@@ -206,7 +222,7 @@ def _with_fresh_sources(planned: list[PlannedModel], resolver: Resolver) -> list
     asked = {
         entry.model.identity.sha256: None
         for entry in planned
-        if entry.target is not None and not entry.model.identity.sources
+        if entry.target is not None and not entry.model.identity.sources and not entry.bundled
     }
     wanted = [sha256 for sha256 in asked if sha256 is not None]
     if not wanted:
@@ -220,7 +236,8 @@ def _with_fresh_sources(planned: list[PlannedModel], resolver: Resolver) -> list
     result = []
     for entry in planned:
         identity = entry.model.identity
-        if entry.target is None or identity.sources or identity.sha256 is None:
+        settled = entry.target is None or entry.bundled is not None
+        if settled or identity.sources or identity.sha256 is None:
             result.append(entry)
         elif sources := found.get(identity.sha256, ()):
             model = replace(entry.model, identity=replace(identity, sources=sources))

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ..folders import LocalModel
 from ..transfer import SPARE_BYTES
+from .archives import Member
 from .lock import LockedModel
 from .lock_facts import NO_FACTS, ModelFacts
 from .node_packs import PlannedPack
@@ -29,6 +30,8 @@ class PlannedModel:
     """One sentence, when the state alone does not say enough."""
     target: Path | None = None
     """Where it would be installed; only for `missing` models that can be fetched."""
+    bundled: Member | None = None
+    """Where the bundle has it, instead of a marketplace; its bytes are still to be verified."""
     wanted: bool = True
     """Whether the plan is about it: not if only nodes that do not run name it, unless asked for."""
     facts: ModelFacts = NO_FACTS
@@ -44,6 +47,14 @@ class PlannedModel:
         """Whether a file here serves it."""
         return self.state in ("present", "renamed")
 
+    @property
+    def source(self) -> str | None:
+        """Host of the first place that it would come from, or `bundle`."""
+        if self.bundled is not None:
+            return "bundle"
+        sources = self.model.identity.sources
+        return _host_of(sources[0].url) if sources else None
+
     def to_json(self) -> dict[str, Any]:
         identity = self.model.identity
         return {
@@ -51,7 +62,7 @@ class PlannedModel:
             "directory": identity.kind,
             "state": self.state,
             "local": host_name(self.local.name) if self.local else None,
-            "source": _host_of(identity.sources[0].url) if identity.sources else None,
+            "source": self.source,
             "bytes": self.local.size if self.local else identity.size,
             "sha256": identity.sha256,
             "fetch": self.target is not None,

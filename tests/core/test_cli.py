@@ -34,7 +34,19 @@ from satchel.workflow.containers import png
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs/lock.schema.json").read_text(encoding="utf-8"))
-COMMANDS = ("lock", "plan", "install", "convert", "verify", "scan", "identify", "get")
+COMMANDS = (
+    "lock",
+    "plan",
+    "install",
+    "diff",
+    "bundle",
+    "run",
+    "convert",
+    "verify",
+    "scan",
+    "identify",
+    "get",
+)
 PLAN_KEYS = {"models", "node_packs", "bytes_to_fetch", "bytes_free", "ok", "installable"}
 PLANNED_KEYS = {"name", "directory", "state", "local", "source", "bytes", "fetch", "reason",
                 "used_by", "sha256", "optional", "hints", "licence", "nsfw_level", "base_model",
