@@ -5,7 +5,14 @@ from .folders import custom_node_folders, lora_names, model_folders, system_user
 from .hooks import stack_hooks
 from .lora_files import load_lora, lora_cache
 from .pictures import image_of
-from .service import add_route, node_progress, running_node, send_event, versions
+from .service import (
+    add_route,
+    node_progress,
+    queue_prompt,
+    running_node,
+    send_event,
+    versions,
+)
 from .weights import TextEncoder, dense_change, lora_key_map, weight_shapes
 from .windows import add_windows, clone_with_windows
 
@@ -26,6 +33,7 @@ __all__ = [
     "lora_names",
     "model_folders",
     "node_progress",
+    "queue_prompt",
     "running_node",
     "send_event",
     "stack_hooks",

@@ -10,12 +10,12 @@ from . import marketplace_arguments, workflow_arguments
 from .parsers import add_command
 
 _EPILOG = """\
-exit status: 0 fine, 1 something is missing or differs, 2 bad usage or input
+exit status: 0 fine, 1 something is missing or differs, 2 bad usage or input, 3 not agreed to (run)
 
 environment: CIVITAI_API_TOKEN, HF_TOKEN and others (for files that need a login; or satchel auth),
 SATCHEL_MODELS (default of --models), SATCHEL_CATALOG (where digests are remembered),
 SATCHEL_CREDENTIALS (where tokens are), SATCHEL_CIVITAI_URL, SATCHEL_TRUSTED_ORIGINS,
-SATCHEL_ALLOW_PICKLE
+SATCHEL_ALLOW_PICKLE, SATCHEL_POLICY (the operator's rules), SATCHEL_OPERATOR_TOKEN (run)
 """
 
 

@@ -17,7 +17,7 @@ from ..workflow.plan import plan_document
 from ..workflow.planned import Plan, host_name
 from ..workflow.verify import VerifiedModel, verify_document
 from ..workspace import Workspace
-from . import auth, bundle, marketplace, outputs, texts
+from . import auth, bundle, marketplace, outputs, run_graph, texts
 from .result import Command, Result
 from .terminal import size_text, table
 
@@ -149,6 +149,7 @@ COMMANDS: Mapping[str, Command] = {
     "identify": identify,
     **auth.COMMANDS,
     **bundle.COMMANDS,
+    **run_graph.COMMANDS,
     **marketplace.COMMANDS,
 }
 

@@ -18,6 +18,7 @@ from ..errors import (
     WorkflowError,
 )
 from ..folders import open_folders
+from ..policy import FILE_NAME as POLICY
 from ..settings import Settings
 from ..workspace import Workspace
 from .commands import COMMANDS
@@ -27,7 +28,7 @@ from .terminal import ProgressBar, plain
 BAD_INPUT = (InvalidInputError, FileFormatError, WorkflowError, ModelNotFoundError)
 """Errors of what was handed in; all others mean that something is missing or differs."""
 
-WITHOUT_MODELS = frozenset({"auth", "convert", "identify", "resolve", "search"})
+WITHOUT_MODELS = frozenset({"auth", "convert", "identify", "resolve", "run", "search"})
 """Commands that can do without a models folder."""
 
 
@@ -70,7 +71,8 @@ def _workspace(arguments: argparse.Namespace, bar: ProgressBar) -> Workspace:
     catalog = Catalog(_catalog_path(location))
     packs = location / "custom_nodes"
     return Workspace(
-        Settings.from_environment(), folders, catalog, bar.report,
+        Settings.from_environment(policy_path=catalog.path.with_name(POLICY)), folders, catalog,
+        bar.report,
         custom_nodes=(packs,) if packs.is_dir() else None,
     )  # fmt: skip
 

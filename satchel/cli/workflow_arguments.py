@@ -1,8 +1,9 @@
-"""Arguments of `diff` and `bundle`; light, as help needs no other package."""
+"""Arguments of `diff`, `bundle` and `run`; light, as help needs no other package."""
 
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from .parsers import add_command
@@ -12,6 +13,7 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     """Adds the commands to the command line."""
     _add_diff(commands)
     _add_bundle(commands)
+    _add_run(commands)
 
 
 def _add_diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,3 +44,44 @@ def _add_bundle(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     bundle.add_argument("--lock", type=Path, metavar="FILE", help="lock for a graph without one")
     bundle.add_argument("--open", action="store_true", help="unpack a bundle, never over a file")
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = add_command(commands, "run", "run a workflow on a server, which fetches its models first")
+    run.formatter_class = argparse.RawDescriptionHelpFormatter
+    run.description = (
+        "Run a workflow on a ComfyUI server with Satchel: plan there, install there what is\n"
+        "missing, queue it, wait, and save what it made."
+    )
+    run.epilog = (
+        "exit status: 0 it ran, 1 a model is missing or the run failed, 2 bad usage or input,\n"
+        "3 something would have to be fetched and was not agreed to (--yes, --max-bytes)\n\n"
+        "environment: SATCHEL_OPERATOR_TOKEN, for servers on other machines (docs/policy.md)"
+    )
+    run.add_argument(
+        "graph", type=Path, metavar="GRAPH",
+        help="workflow with its API graph: API JSON, image or bundle",
+    )  # fmt: skip
+    run.add_argument(
+        "--server", default="http://127.0.0.1:8188", metavar="URL", help="default: %(default)s"
+    )
+    run.add_argument("--lock", type=Path, metavar="FILE", help="lock for a graph without one")
+    run.add_argument("--dry-run", action="store_true", help="only show what would be fetched")
+    run.add_argument("--yes", action="store_true", help="fetch what is missing without asking")
+    run.add_argument(
+        "--max-bytes", type=_bytes, metavar="N", help="fetch no more than this, such as 20GB"
+    )
+    run.add_argument("--all", action="store_true",
+                     help="also models that only muted or bypassed nodes name")  # fmt: skip
+    run.add_argument("-o", "--output", type=Path, metavar="DIR", help="save the outputs there")
+
+
+_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+
+
+def _bytes(text: str) -> int:
+    """Bytes as people write them."""
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?) ?([kmgt]b)?", text.strip().lower())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write it like 20GB")
+    return int(float(match[1]) * _UNITS[match[2] or ""])

@@ -149,8 +149,18 @@ def read_json(value: Any, name: str) -> WorkflowDocument:
         return WorkflowDocument(name, api=value)
     # What a queue client posts: {"prompt": API graph, "extra_data": {"extra_pnginfo": ...}}
     if isinstance(value, dict) and is_api_graph(value.get("prompt")):
-        return WorkflowDocument(name, api=value["prompt"])
+        ui = _posted_graph(value)
+        document = read_json(ui, name) if ui is not None else WorkflowDocument(name)
+        return replace(document, api=value["prompt"])
     raise _no_workflow(name, "its JSON is no ComfyUI graph")
+
+
+def _posted_graph(value: Json) -> Json | None:
+    """The UI graph that a queue client sends along, for images to carry."""
+    found: Any = value
+    for key in ("extra_data", "extra_pnginfo", "workflow"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if is_ui_graph(found) else None
 
 
 def is_ui_graph(value: Any) -> bool:

@@ -62,8 +62,10 @@ def install(document: WorkflowDocument, plan: Plan, workspace: Workspace) -> Imp
     One model that fails does not stop the others: they are kept, and the next run goes on.
 
     Raises:
+        ForbiddenSizeError: it is more than the operator allows; nothing is fetched.
         SatchelError: the first failure, with all of them under `details["failed"]`.
     """
+    workspace.settings.policy.check_total(plan.bytes_to_fetch)
     entries: list[PlannedModel] = []
     installed: list[Installed] = []
     failures: list[tuple[PlannedModel, SatchelError]] = []

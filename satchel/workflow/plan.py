@@ -175,7 +175,9 @@ def _checked(model: LockedModel, workspace: Workspace, resolver: Resolver) -> Pl
             reason = "Nothing tells which folder it belongs to, and no file here has its name."
             return PlannedModel(model, "missing", reason=reason)
         target = destination(workspace.folders, identity.kind, identity.name)
-        check_format(identity.name, allow_pickle=settings.allow_pickle)
+        named = settings.policy.allows_format(identity.name)
+        check_format(identity.name, allow_pickle=settings.allow_pickle or named)
+        settings.policy.check(identity)
         model, refusal = _with_allowed_sources(model, settings, resolver)
     except SatchelError as error:
         return PlannedModel(model, "refused", reason=f"{error} {error.hint}".strip())

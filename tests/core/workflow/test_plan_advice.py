@@ -10,8 +10,11 @@ import pytest
 from support.graphs import ui_graph, ui_node
 from support.marketplace import Marketplace
 from support.models import write_safetensors
+from support.workspaces import make_workspace
 
 from satchel.cli.texts import plan_text
+from satchel.errors import ForbiddenSizeError
+from satchel.policy import Policy
 from satchel.workflow.documents import read_json
 from satchel.workflow.install import install
 from satchel.workflow.lock_facts import ModelFacts
@@ -196,3 +199,40 @@ def test_a_hundred_missing_models_take_three_requests_at_most(
 
     assert len(plan.to_fetch) == 100
     assert len(market.requests) + len(market.archive.requests) <= 3
+
+
+# --- the operator's policy -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "name", "state"),
+    [
+        (Policy(), "ink.safetensors", "missing"),
+        (Policy(max_file_bytes=10), "ink.safetensors", "refused"),
+        (Policy(formats=frozenset({".gguf"})), "ink.safetensors", "refused"),
+        (Policy(formats=frozenset({".ckpt"})), "ink.ckpt", "missing"),
+        (Policy(), "ink.ckpt", "refused"),
+    ],
+)
+def test_the_policy_decides_in_the_plan(
+    tmp_path: Path, market: Marketplace, policy: Policy, name: str, state: str
+):
+    workspace = make_workspace(tmp_path / "strict", market, policy=policy)
+    document = graph([locked(published(market, tmp_path, 1), name)],
+                     ui_node(1, "LoraLoader", [name, 1, 1]))  # fmt: skip
+
+    (model,) = plan_document(document, workspace).models
+
+    assert model.state == state
+
+
+def test_more_than_the_policy_allows_altogether_is_not_begun(tmp_path: Path, market: Marketplace):
+    workspace = make_workspace(tmp_path / "strict", market, policy=Policy(max_total_bytes=10))
+    document = graph([locked(published(market, tmp_path, 1))],
+                     ui_node(1, "LoraLoader", ["ink.safetensors", 1, 1]))  # fmt: skip
+    plan = plan_document(document, workspace)
+
+    with pytest.raises(ForbiddenSizeError):
+        install(document, plan, workspace)
+
+    assert not any(path.is_file() for path in (tmp_path / "strict/models").rglob("*"))
