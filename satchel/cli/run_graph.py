@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import (
     BadResponseError,
     CancelledError,
+    InstallNotAllowedError,
     InvalidInputError,
     PromptRefusedError,
     SatchelError,
@@ -44,7 +45,7 @@ def run_graph(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     _check_output(arguments.output)
     server = Server(arguments.server, os.environ.get("SATCHEL_OPERATOR_TOKEN"))
     body = _body(document, include_optional=arguments.all)
-    planned = server.post(f"{PREFIX}/plan", body)
+    planned = _job(server, "/plan", body, workspace)
     plan = object_in(planned, "plan")
     text = plan_text(plan)
     value: dict[str, Any] = {"plan": plan, "prompt_id": None, "outputs": []}
@@ -55,8 +56,16 @@ def run_graph(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     if refusal:
         return Result(value, text, REFUSED, (refusal,))
     if not plan.get("ok"):
-        planned = _install(server, body, workspace)
+        try:
+            planned = _job(server, "/install", body, workspace)
+        except ServerRefusal as error:
+            if error.server_code != InstallNotAllowedError.code:
+                raise
+            return Result(value, text, REFUSED, (f"{error} {error.hint}".strip(),))
         value["plan"] = object_in(planned, "plan")
+        lost = _lost(value["plan"])
+        if lost:
+            return Result(value, text, 1, lost)
     api = _uploaded(object_in(planned, "prompt"), document, server)
     prompt_id = _queue(server, api, planned.get("graph"))
     value["prompt_id"] = prompt_id
@@ -127,15 +136,20 @@ def _agreed(plan: Mapping[str, Any], size: int) -> bool:
 # --- on the server ------------------------------------------------------------------------------
 
 
-def _install(server: Server, body: Mapping[str, Any], workspace: Workspace) -> dict[str, Any]:
-    """Has the server fetch what is missing; an interruption here stops it there."""
-    started = server.post(f"{PREFIX}/install", {**body, "wait": False})
-    job_id = str(started.get("job")) if isinstance(started, dict) else ""
+def _job(
+    server: Server, route: str, body: Mapping[str, Any], workspace: Workspace
+) -> dict[str, Any]:
+    """The result of work on the server; an interruption here stops it there."""
+    started = server.post(PREFIX + route, {**body, "wait": False})
+    job_id = started.get("job") if isinstance(started, dict) else None
+    if not isinstance(job_id, str):
+        raise BadResponseError("The server did not say what it called its work.")
     path = f"{PREFIX}/jobs/{checked_name(job_id)}"
     try:
         while True:
             job = server.get(path)
-            if job.get("state") != "running":
+            state = job.get("state") if isinstance(job, dict) else None
+            if state != "running":
                 break
             _tell(job.get("progress"), workspace)
             time.sleep(POLL_S)
@@ -143,10 +157,11 @@ def _install(server: Server, body: Mapping[str, Any], workspace: Workspace) -> d
         with suppress(SatchelError):
             server.post(f"{path}/cancel", {})
         raise
-    if job.get("state") == "cancelled":
-        raise CancelledError("Somebody stopped the installation.", hint="Run it again to go on.")
-    if job.get("state") != "done":
-        raise ServerRefusal(job.get("error") or {}, 500)
+    if state == "cancelled":
+        raise CancelledError("Somebody stopped the work on the server.", hint="Run it again.")
+    if state != "done":
+        error = job.get("error") if isinstance(job, dict) else None
+        raise ServerRefusal(error if isinstance(error, dict) else {}, 500)
     return object_in(job, "result")
 
 
@@ -179,7 +194,9 @@ def _queue(server: Server, api: Mapping[str, Any], ui: Any) -> str:
     try:
         answer = server.post("/prompt", {"prompt": api, "extra_data": extra})
     except ServerRefusal as error:
-        nodes = error.details.get("node_errors")
+        if "node_errors" not in error.details:
+            raise
+        nodes = error.details["node_errors"]
         named = f" Nodes: {', '.join(map(str, nodes))}." if nodes else ""
         raise PromptRefusedError(
             f"ComfyUI does not take the graph: {str(error).rstrip('.')}.{named}",
@@ -197,7 +214,8 @@ def _wait(server: Server, prompt_id: str, workspace: Workspace) -> dict[str, Any
     absent = 0
     try:
         while True:
-            entry = server.get(f"/history/{prompt_id}").get(prompt_id)
+            history = server.get(f"/history/{prompt_id}")
+            entry = history.get(prompt_id) if isinstance(history, dict) else None
             if isinstance(entry, dict):
                 return entry
             position = _position(server.get("/queue"), prompt_id)
@@ -220,15 +238,23 @@ def _wait(server: Server, prompt_id: str, workspace: Workspace) -> dict[str, Any
 
 def _position(queue: Any, prompt_id: str) -> int | None:
     """How many runs are before ours; None when it is in no queue."""
-    running, pending = ([item[1] for item in queue.get(key, ())]
-                        for key in ("queue_running", "queue_pending"))  # fmt: skip
+    running, pending = _numbers(queue, "queue_running"), _numbers(queue, "queue_pending")
     if prompt_id in running:
         return 0
     if prompt_id not in pending:
         return None
-    numbers = {item[1]: item[0] for item in queue["queue_pending"]}
-    before = [number for number in numbers.values() if number < numbers[prompt_id]]
+    before = [number for number in pending.values() if number < pending[prompt_id]]
     return len(running) + len(before)
+
+
+def _numbers(queue: Any, key: str) -> dict[str, float]:
+    """Id of each run in one of the queues -> its number."""
+    items = queue.get(key) if isinstance(queue, dict) else None
+    return {
+        str(item[1]): float(item[0])
+        for item in (items if isinstance(items, list) else ())
+        if isinstance(item, list) and len(item) > 1 and isinstance(item[0], int | float)
+    }
 
 
 COMMANDS: Mapping[str, Command] = {"run": run_graph}

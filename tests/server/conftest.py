@@ -78,12 +78,13 @@ def start_server(
     """Starts servers that know the marketplace, and stops them at the module's end."""
     running: list[ComfyUI] = []
 
-    def start(name: str, **options: Any) -> ComfyUI:
+    def start(name: str, preload: str | None = None, **options: Any) -> ComfyUI:
         base = tmp_path_factory.mktemp(name)
         make_base_directory(base)
         environment = {
             **market.environment,
             "CIVITAI_API_TOKEN": TOKEN,
+            "SATCHEL_PRELOAD": preload,
         }
         server = ComfyUI(host, base, env=environment, **options)
         running.append(server)

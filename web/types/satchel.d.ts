@@ -92,7 +92,7 @@ export interface NodeSelection {
 
 export interface Progress {
   job?: string
-  state: 'hashing' | 'resolving' | 'downloading' | 'done' | 'failed'
+  state: 'hashing' | 'resolving' | 'downloading' | 'unpacking' | 'waiting' | 'done' | 'failed'
   name: string
   /** Bytes of the file named. */
   done: number
