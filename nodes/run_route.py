@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
 from ..satchel.errors import InstallNotAllowedError, ModelsMissingError, PromptRefusedError
 from ..satchel.progress import Cancellation, Report
+from ..satchel.workflow.bundle_inputs import place_inputs
 from ..satchel.workflow.install import Imported, install
 from ..satchel.workflow.plan import plan_document
 from ..satchel.workflow.runnable import check_runnable
@@ -37,7 +39,8 @@ async def _run(request: web.Request) -> web.Response:
         imported = install(document, plan, here)
         if not imported.plan.ok:
             raise _models_missing(imported)
-        queued = asyncio.run_coroutine_threadsafe(_queue(imported, body), loop)
+        ready = replace(imported, document=place_inputs(imported.document, host.input_directory()))
+        queued = asyncio.run_coroutine_threadsafe(_queue(ready, body), loop)
         return {**imported.to_json(), **queued.result()}
 
     return await run_job(work, body)

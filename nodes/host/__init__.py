@@ -1,7 +1,13 @@
 """The only place that talks to ComfyUI: model folders, server, model patching."""
 
 from .adapters import FusedLora, add_waves, applied_entries
-from .folders import custom_node_folders, lora_names, model_folders, system_user_directory
+from .folders import (
+    custom_node_folders,
+    input_directory,
+    lora_names,
+    model_folders,
+    system_user_directory,
+)
 from .hooks import stack_hooks
 from .lora_files import load_lora, lora_cache
 from .pictures import image_of
@@ -27,6 +33,7 @@ __all__ = [
     "custom_node_folders",
     "dense_change",
     "image_of",
+    "input_directory",
     "load_lora",
     "lora_cache",
     "lora_key_map",

@@ -44,3 +44,8 @@ def lora_names() -> list[str]:
 def custom_node_folders() -> tuple[Path, ...]:
     """Where node packs are."""
     return tuple(Path(folder) for folder in folder_paths.get_folder_paths("custom_nodes"))
+
+
+def input_directory() -> Path:
+    """Where nodes look for images to load."""
+    return Path(folder_paths.get_input_directory())

@@ -21,8 +21,7 @@ from ..errors import (
 )
 from ..file_names import checked_name
 from ..progress import Progress
-from ..workflow.bundle import input_names
-from ..workflow.bundle_reader import bundled_inputs
+from ..workflow.bundle_inputs import MAX_INPUT_BYTES, needed_inputs, with_input_names
 from ..workflow.documents import WorkflowDocument, read_file
 from ..workflow.runnable import check_runnable
 from ..workspace import Workspace
@@ -35,7 +34,6 @@ PREFIX = "/satchel/v1"
 POLL_S = 0.25
 REFUSED = 3
 """Exit status: it would need a permission that was not given."""
-MAX_INPUT_BYTES = 1024 * 1024 * 1024
 
 
 def run_graph(arguments: argparse.Namespace, workspace: Workspace) -> Result:
@@ -175,18 +173,11 @@ def _uploaded(api: dict[str, Any], document: WorkflowDocument, server: Server) -
     """The graph, with a bundle's images on the server, under the names that they got there."""
     if document.bundle is None:
         return api
-    packed = bundled_inputs(document.bundle)
-    names: dict[str, str] = {}
-    for name in input_names(document):
-        if name in packed:
-            content = document.bundle.read(packed[name], MAX_INPUT_BYTES)
-            names[name] = server.upload_input(name, content)
-    for node in api.values():
-        inputs = node.get("inputs")
-        for key, value in inputs.items() if isinstance(inputs, dict) else ():
-            if isinstance(value, str) and value.replace("\\", "/") in names:
-                inputs[key] = names[value.replace("\\", "/")]
-    return api
+    names = {
+        name: server.upload_input(name, document.bundle.read(member, MAX_INPUT_BYTES))
+        for name, member in needed_inputs(document).items()
+    }
+    return with_input_names(api, names)
 
 
 def _queue(server: Server, api: Mapping[str, Any], ui: Any) -> str:

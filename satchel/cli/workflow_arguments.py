@@ -47,8 +47,12 @@ def _add_bundle(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    run = add_command(commands, "run", "run a workflow on a server, which fetches its models first")
-    run.formatter_class = argparse.RawDescriptionHelpFormatter
+    run = commands.add_parser(
+        "run", help="run a workflow on a server, which fetches its models first",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    run.set_defaults(models=None)  # they are the server's
+    run.add_argument("--json", action="store_true", help="print JSON instead of text")
     run.description = (
         "Run a workflow on a ComfyUI server with Satchel: plan there, install there what is\n"
         "missing, queue it, wait, and save what it made."

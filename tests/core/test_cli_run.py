@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -291,3 +292,24 @@ def test_a_run_that_failed_exits_with_1(server: Standin, go: Go):
     server.answers["/history/run-1"] = {"run-1": {"status": {"status_str": "error"}}}
 
     assert go("--yes") == 1
+
+
+def test_images_of_a_bundle_are_uploaded_and_named_as_the_server_calls_them(
+    server: Standin, graph: Path, tmp_path: Path
+):
+    loader = api_node("LoadImage", image="sub\\cat.png [input]")
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("b.api.json", json.dumps(api_graph(loader)))
+        archive.writestr("input/sub/cat.png", b"a cat")
+        archive.writestr("input/unused.png", b"a dog")
+    result = {"plan": {**HERE, "models": []}, "prompt": api_graph(loader)}
+    server.answers[f"{PREFIX}/jobs/p"] = {"state": "done", "result": result}
+    server.answers["/upload/image"] = {"name": "cat (1).png", "subfolder": "sub", "type": "input"}
+
+    assert main(["run", str(tmp_path / "b.zip"), "--server", server.url]) == 0
+
+    uploads = [body for _, path, _, body in server.seen if path == "/upload/image"]
+    queued = [json.loads(body) for _, path, _, body in server.seen if path == "/prompt"]
+    assert len(uploads) == 1
+    assert b"a cat" in uploads[0]
+    assert queued[0]["prompt"]["1"]["inputs"]["image"] == "sub/cat (1).png"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from support.graphs import api_graph, api_node, subgraph, ui_graph, ui_node
 from support.marketplace import Marketplace
 from support.models import write_safetensors
 
-from satchel.errors import HashMismatchError
+from satchel.errors import HashMismatchError, UnsafePathError
 from satchel.workflow.author import build_lock
 from satchel.workflow.bundle import bundle_contents, input_names, write_bundle
+from satchel.workflow.bundle_inputs import place_inputs
 from satchel.workflow.documents import WorkflowDocument, read_bytes, read_file, read_json
 from satchel.workflow.export import export
 from satchel.workflow.install import install
@@ -214,3 +216,50 @@ def test_which_values_are_inputs(class_type: str, value: str, expected: list[str
     ]
 
     assert [input_names(read_json(form, "x")) for form in forms] == [expected] * 4
+
+
+# --- inputs on the server ------------------------------------------------------------------------
+
+
+def bundled(tmp_path: Path, value: str = "cat.png") -> WorkflowDocument:
+    path = tmp_path / "b.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("b.api.json", json.dumps(api_graph(api_node("LoadImage", image=value))))
+        archive.writestr("input/cat.png", b"a cat")
+        archive.writestr("input/unused.png", b"a dog")
+    return read_file(path)
+
+
+@pytest.mark.parametrize(
+    ("here", "name"),
+    [
+        ({}, "cat.png"),
+        ({"cat.png": b"a cat"}, "cat.png"),
+        ({"cat.png": b"other"}, "cat (1).png"),
+        ({"cat.png": b"other", "cat (1).png": b"a cat"}, "cat (1).png"),
+        ({"cat.png": b"other", "cat (1).png": b"more!"}, "cat (2).png"),
+    ],
+)
+def test_an_input_is_placed_beside_what_is_there(tmp_path: Path, here: dict[str, bytes], name: str):
+    folder = tmp_path / "input"
+    folder.mkdir()
+    for known, content in here.items():
+        (folder / known).write_bytes(content)
+    document = bundled(tmp_path)
+
+    placed = place_inputs(document, folder)
+
+    assert placed.api is not None
+    assert placed.api["1"]["inputs"]["image"] == name
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {**here, name: b"a cat"}
+    assert document.api == bundled(tmp_path).api  # what was handed in is unchanged
+
+
+def test_a_link_in_the_input_folder_is_not_followed(tmp_path: Path):
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input/cat.png").symlink_to(tmp_path / "elsewhere.png")
+
+    with pytest.raises(UnsafePathError):
+        place_inputs(bundled(tmp_path), tmp_path / "input")
+
+    assert not (tmp_path / "elsewhere.png").exists()
