@@ -148,7 +148,7 @@ def _plan_absent(
 ) -> list[PlannedModel]:
     """States of models that are not here: policy first, then what the marketplaces say."""
     resolver = workspace.resolver()
-    checked = [_in_bundle(_checked(model, workspace, resolver), bundle) for model in models]
+    checked = [_checked_with_bundle(model, workspace, resolver, bundle) for model in models]
     if quick:
         return checked
     checked = _with_fresh_sources(checked, resolver)
@@ -191,13 +191,17 @@ def _checked(model: LockedModel, workspace: Workspace, resolver: Resolver) -> Pl
     return PlannedModel(model, "missing", target=target, reason=reason)
 
 
-def _in_bundle(planned: PlannedModel, bundle: Archive | None) -> PlannedModel:
-    """The entry with the member of the bundle that may be it."""
-    identity = planned.model.identity
-    if planned.target is None:
-        return planned
+def _checked_with_bundle(
+    model: LockedModel, workspace: Workspace, resolver: Resolver, bundle: Archive | None
+) -> PlannedModel:
+    """As `_checked`, with the member of the bundle that may be it: then sources need not do."""
+    identity = model.identity
+    planned = _checked(model, workspace, resolver)
     member = bundled_model(bundle, identity.kind, posix_name(identity.name), identity.size)
-    return replace(planned, bundled=member)
+    if member is not None and planned.state == "refused" and identity.sources:
+        unsourced = replace(model, identity=replace(identity, sources=()))
+        planned = _checked(unsourced, workspace, resolver)
+    return replace(planned, bundled=member) if planned.target is not None else planned
 
 
 def _with_allowed_sources(

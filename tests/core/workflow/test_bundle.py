@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from support.marketplace import Marketplace
 from support.models import write_safetensors
 
 from satchel.errors import HashMismatchError, UnsafePathError
+from satchel.identity import Source
 from satchel.workflow.author import build_lock
 from satchel.workflow.bundle import bundle_contents, input_names, write_bundle
 from satchel.workflow.bundle_inputs import place_inputs
@@ -133,6 +135,23 @@ def test_bytes_of_a_bundle_install_too(
     document = read_bytes((tmp_path / "g.zip").read_bytes(), "upload.zip")
 
     assert install(document, plan_document(document, recipient), recipient).plan.ok
+
+
+def test_a_bundle_serves_a_model_whose_source_is_not_allowed(
+    author: Workspace, recipient: Workspace, ink: Path, tmp_path: Path
+):
+    packed(author, tmp_path / "g.zip")
+    document = read_file(tmp_path / "g.zip")
+    assert document.lock is not None
+    (model,) = document.lock.models
+    evil = (Source("https", "https://evil.example/ink.safetensors"),)
+    model = replace(model, identity=replace(model.identity, sources=evil))
+    document = replace(document, lock=replace(document.lock, models=(model,)))
+
+    plan = plan_document(document, recipient)
+
+    assert plan.models[0].source == "bundle"
+    assert install(document, plan, recipient).plan.ok
 
 
 def forged(path: Path, original: Path) -> bytes:
