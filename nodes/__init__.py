@@ -14,11 +14,15 @@ from .triggers import TRIGGER_NODES
 
 class SatchelExtension(ComfyExtension):
     async def on_load(self) -> None:
+        from .preload import preload
         from .replacements import register_replacements
-        from .routes import register_routes
+        from .routes import register_routes, workspace
+        from .run_route import register_run_route
 
         register_routes()
+        register_run_route()
         await register_replacements()
+        await preload(workspace)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [

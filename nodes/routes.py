@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import ipaddress
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -22,13 +21,13 @@ from aiohttp import web
 from ..satchel import __version__
 from ..satchel.catalog import Catalog
 from ..satchel.errors import (
-    InstallNotAllowedError,
     InvalidInputError,
     SatchelError,
     UnsupportedMediaTypeError,
 )
 from ..satchel.jobs import Job, Jobs, Work
 from ..satchel.lora.presets import all_presets
+from ..satchel.policy import FILE_NAME as POLICY
 from ..satchel.progress import Cancellation, Progress, Report
 from ..satchel.settings import SOURCES, Settings
 from ..satchel.workflow.author import build_lock
@@ -36,11 +35,14 @@ from ..satchel.workflow.convert import convert, convertible_types
 from ..satchel.workflow.documents import WorkflowDocument, read_bytes, read_json
 from ..satchel.workflow.export import export
 from ..satchel.workflow.install import install
-from ..satchel.workflow.plan import host_name, plan_document
+from ..satchel.workflow.plan import plan_document
+from ..satchel.workflow.planned import host_name
 from ..satchel.workflow.rewrite import rewrite
 from ..satchel.workspace import Workspace
 from . import host
+from .access import check_client, policy_facts
 from .planning import with_content
+from .preload import preloaded
 
 log = logging.getLogger(__name__)
 
@@ -55,32 +57,34 @@ _jobs = Jobs()
 
 def register_routes() -> None:
     """Adds the routes to the host's server."""
-    host.add_route("GET", f"{PREFIX}/status", _guarded(_status))
-    host.add_route("POST", f"{PREFIX}/plan", _guarded(_plan))
-    host.add_route("POST", f"{PREFIX}/install", _guarded(_install))
-    host.add_route("POST", f"{PREFIX}/export", _guarded(_export))
-    host.add_route("POST", f"{PREFIX}/convert", _guarded(_convert))
-    host.add_route("POST", f"{PREFIX}/block-weights", _guarded(_block_weights))
-    host.add_route("GET", f"{PREFIX}/jobs/{{id}}", _guarded(_job))
-    host.add_route("POST", f"{PREFIX}/jobs/{{id}}/cancel", _guarded(_cancel_job))
+    host.add_route("GET", f"{PREFIX}/status", guarded(_status))
+    host.add_route("POST", f"{PREFIX}/plan", guarded(_plan))
+    host.add_route("POST", f"{PREFIX}/install", guarded(_install))
+    host.add_route("POST", f"{PREFIX}/export", guarded(_export))
+    host.add_route("POST", f"{PREFIX}/convert", guarded(_convert))
+    host.add_route("POST", f"{PREFIX}/block-weights", guarded(_block_weights))
+    host.add_route("GET", f"{PREFIX}/jobs/{{id}}", guarded(_job))
+    host.add_route("POST", f"{PREFIX}/jobs/{{id}}/cancel", guarded(_cancel_job))
 
 
-def _guarded(handler: Handler) -> Handler:
+def guarded(handler: Handler) -> Handler:
     """The one place where errors become HTTP answers."""
 
-    async def guarded(request: web.Request) -> web.Response:
+    async def answered(request: web.Request) -> web.Response:
         try:
             return await handler(request)
         except SatchelError as error:
             return _error_response(error)
 
-    return guarded
+    return answered
 
 
 async def _status(_: web.Request) -> web.Response:
-    settings = Settings.from_environment()
+    settings = workspace().settings
     return web.json_response(
         {
+            "policy": policy_facts(settings.policy),
+            "preload": preloaded(),
             "version": __version__,
             "tokens": {kind: settings.source(kind).token is not None for kind in SOURCES},
             "folders": sorted(host.model_folders().roots),
@@ -91,12 +95,14 @@ async def _status(_: web.Request) -> web.Response:
 
 
 async def _plan(request: web.Request) -> web.Response:
-    body = await _json_body(request)
-    document = await asyncio.to_thread(_document, body)
+    body = await json_body(request)
+    document = await asyncio.to_thread(document_of, body)
     quick = body.get("quick") is True
+    include_optional = body.get("include_optional") is True
 
     def work(report: Report, cancellation: Cancellation) -> Any:
-        plan = plan_document(document, _workspace().watched(report, cancellation), quick=quick)
+        here = workspace().watched(report, cancellation)
+        plan = plan_document(document, here, quick=quick, include_optional=include_optional)
         rewritten, rewrites = rewrite(document, plan)
         return {
             "plan": plan.to_json(),
@@ -105,46 +111,47 @@ async def _plan(request: web.Request) -> web.Response:
             "rewrites": [change.to_json() for change in rewrites],
         }
 
-    return await _run(work, body)
+    return await run_job(work, body)
 
 
 async def _install(request: web.Request) -> web.Response:
-    _check_may_install(request)
-    body = await _json_body(request)
-    document = await asyncio.to_thread(_document, body)
+    check_may_install(request)
+    body = await json_body(request)
+    document = await asyncio.to_thread(document_of, body)
+    include_optional = body.get("include_optional") is True
 
     def work(report: Report, cancellation: Cancellation) -> Any:
-        workspace = _workspace().watched(report, cancellation)
-        imported = install(document, plan_document(document, workspace), workspace)
-        return imported.to_json()
+        here = workspace().watched(report, cancellation)
+        plan = plan_document(document, here, include_optional=include_optional)
+        return install(document, plan, here).to_json()
 
-    return await _run(work, body)
+    return await run_job(work, body)
 
 
 async def _export(request: web.Request) -> web.Response:
-    body = await _json_body(request)
-    document = await asyncio.to_thread(_document, body)
+    body = await json_body(request)
+    document = await asyncio.to_thread(document_of, body)
 
     def work(report: Report, cancellation: Cancellation) -> Any:
-        workspace = _workspace().watched(report, cancellation)
-        portable = export(document, build_lock(document, workspace, host.versions()))
+        here = workspace().watched(report, cancellation)
+        portable = export(document, build_lock(document, here, host.versions()))
         value = portable.to_json()
         if portable.document.image is not None:
             value["png_base64"] = base64.b64encode(portable.document.image).decode("ascii")
         return value
 
-    return await _run(work, body)
+    return await run_job(work, body)
 
 
 async def _convert(request: web.Request) -> web.Response:
-    body = await _json_body(request)
+    body = await json_body(request)
     types, nodes = _names(body, "types"), _names(body, "nodes")
 
     def work() -> dict[str, Any]:
         presets = all_presets(host.system_user_directory() / "presets")
         names = [host_name(name) for name in host.lora_names()]
         conversion = convert(
-            _document(body), names=names, presets=presets, types=types, nodes=nodes
+            document_of(body), names=names, presets=presets, types=types, nodes=nodes
         )
         return conversion.to_json()
 
@@ -169,7 +176,7 @@ def _names(body: dict[str, Any], key: str) -> list[str] | None:
 
 
 async def _block_weights(request: web.Request) -> web.Response:
-    text = (await _json_body(request)).get("text")
+    text = (await json_body(request)).get("text")
     if not isinstance(text, str) or len(text) > MAX_BLOCKS:
         raise InvalidInputError(
             f"text must be block weights of at most {MAX_BLOCKS} characters.",
@@ -183,13 +190,13 @@ async def _job(request: web.Request) -> web.Response:
 
 
 async def _cancel_job(request: web.Request) -> web.Response:
-    await _json_body(request)
+    await json_body(request)
     job = _jobs.get(request.match_info["id"])
     job.cancellation.cancel()
     return web.json_response({"id": job.id, "state": job.state})
 
 
-async def _run(work: Work, body: dict[str, Any]) -> web.Response:
+async def run_job(work: Work, body: dict[str, Any]) -> web.Response:
     """Runs work off the event loop; a client may wait for it or get the job's id at once."""
     client_id = body.get("client_id")
 
@@ -226,7 +233,7 @@ def _throttled(watch: Callable[[Job, Progress], None]) -> Callable[[Job, Progres
     return throttled
 
 
-async def _json_body(request: web.Request) -> dict[str, Any]:
+async def json_body(request: web.Request) -> dict[str, Any]:
     if request.content_type != "application/json":
         raise UnsupportedMediaTypeError(
             "This route takes application/json only.",
@@ -243,7 +250,7 @@ async def _json_body(request: web.Request) -> dict[str, Any]:
     return body
 
 
-def _document(body: dict[str, Any]) -> WorkflowDocument:
+def document_of(body: dict[str, Any]) -> WorkflowDocument:
     name = body.get("name") if isinstance(body.get("name"), str) else "workflow"
     if "base64" in body:
         try:
@@ -266,31 +273,26 @@ def _document(body: dict[str, Any]) -> WorkflowDocument:
     return document
 
 
-def _check_may_install(request: web.Request) -> None:
-    """Only this machine may fill its disk, unless its operator says otherwise.
+def workspace() -> Workspace:
+    """The server's settings, folders and catalog, as they are now."""
+    here = host.system_user_directory()
+    return Workspace(
+        Settings.from_environment(policy_path=here / POLICY),
+        host.model_folders(),
+        _catalog(here / "catalog.sqlite3"),
+        custom_nodes=host.custom_node_folders(),
+    )
+
+
+def check_may_install(request: web.Request) -> None:
+    """Only those whom the operator lets may fill this machine's disk.
 
     Raises:
-        InstallNotAllowedError: the client is elsewhere.
+        InstallNotAllowedError: this client may not.
     """
-    if Settings.from_environment().allow_remote_install:
-        return
+    settings = Settings.from_environment(policy_path=host.system_user_directory() / POLICY)
     peer = request.transport.get_extra_info("peername") if request.transport else None
-    address = str(peer[0]) if peer else ""
-    try:
-        local = ipaddress.ip_address(address.split("%")[0])
-    except ValueError:
-        return  # a unix socket: only processes of this machine reach it
-    mapped = getattr(local, "ipv4_mapped", None) or local
-    if not mapped.is_loopback:
-        raise InstallNotAllowedError(
-            "Models can be installed only from the machine that ComfyUI runs on.",
-            hint="Its operator can allow others with SATCHEL_ALLOW_REMOTE_INSTALL=1.",
-        )
-
-
-def _workspace() -> Workspace:
-    catalog = _catalog(host.system_user_directory() / "catalog.sqlite3")
-    return Workspace(Settings.from_environment(), host.model_folders(), catalog)
+    check_client(settings.policy, str(peer[0]) if peer else "", request.headers)
 
 
 @cache

@@ -73,6 +73,12 @@ class CredentialsError(SatchelError):
     code = "credentials"
 
 
+class PolicyError(SatchelError):
+    """The operator's policy file cannot be used. `details`: `path`, its name."""
+
+    code = "policy"
+
+
 class UnsupportedMediaTypeError(InvalidInputError):
     """A request that is not JSON."""
 
@@ -97,7 +103,8 @@ class SafetensorsHeaderError(FileFormatError):
 
 
 class ArchiveError(FileFormatError):
-    """An archive that is broken, hostile or holds no single wanted file. `details`: `reason`."""
+    """An archive that is broken, hostile or holds no single wanted file. `details`: `name`,
+    `reason`."""
 
     code = "archive"
 
@@ -241,6 +248,13 @@ class ForbiddenFormatError(DownloadError):
     http_status = 403
 
 
+class ForbiddenSizeError(DownloadError):
+    """More bytes than the operator allows. `details`: `allowed`."""
+
+    code = "forbidden_size"
+    http_status = 403
+
+
 class InsufficientSpaceError(DownloadError):
     """`details`: `needed`, `free` (bytes)."""
 
@@ -276,6 +290,25 @@ class WorkflowFormatError(WorkflowError):
     """It is no ComfyUI workflow, or holds none."""
 
     code = "workflow_format"
+
+
+class NoApiGraphError(WorkflowError):
+    """Only a UI graph is there, which no server can run without its web page."""
+
+    code = "no_api_graph"
+
+
+class ModelsMissingError(WorkflowError):
+    """A workflow cannot run: some of its models are not here. `details`: `plan`."""
+
+    code = "models_missing"
+
+
+class PromptRefusedError(WorkflowError):
+    """ComfyUI does not take the graph. `details`: `error`, `node_errors`, as it says it."""
+
+    code = "prompt_refused"
+    http_status = 400
 
 
 class ConversionError(WorkflowError):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from .errors import CancelledError
 
-State = Literal["hashing", "resolving", "downloading", "done", "failed"]
+State = Literal["hashing", "resolving", "downloading", "unpacking", "waiting", "done", "failed"]
 
 
 @dataclass(frozen=True, slots=True)

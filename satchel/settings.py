@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from .credentials import CredentialFile, checked_token, credentials_path
 from .errors import InvalidInputError
+from .policy import Policy, read_policy
 
 LORA_CACHE_BYTES = 1 << 30
 
@@ -72,8 +74,8 @@ class Settings:
     these may be private addresses and plain http: only an operator can name them."""
     allow_pickle: bool = False
     """Whether formats that can run code (`.ckpt`, `.pt`, ...) may be installed."""
-    allow_remote_install: bool = False
-    """Whether clients that are not on this machine may install models."""
+    policy: Policy = field(default_factory=Policy)
+    """The operator's rules about installing."""
     update_check_hours: int = 0
     """How often newer versions of local models are looked for; 0 never, unless somebody asks."""
 
@@ -86,17 +88,25 @@ class Settings:
         return kind not in SOURCES or bool(self.source(kind).url)
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+    def from_environment(
+        cls, environ: Mapping[str, str] | None = None, policy_path: Path | None = None
+    ) -> Settings:
         """Reads `SATCHEL_*`, the sources' own variables and, for the rest, the file of tokens.
 
+        Args:
+            policy_path: where the operator's file may be.
+
         Raises:
+            PolicyError: the operator's file is there and may not be used.
             InvalidInputError: a URL is malformed, or the token cannot be one.
             CredentialsError: the file of tokens is there and may not be used.
         """
         env = os.environ if environ is None else environ
         path = credentials_path(env)
         stored = CredentialFile(path).read() if path is not None else {}
-        origins = env.get("SATCHEL_TRUSTED_ORIGINS", "").replace(",", " ").split()
+        policy = read_policy(policy_path, env)
+        named = env.get("SATCHEL_TRUSTED_ORIGINS", "").replace(",", " ").split()
+        origins = named or policy.trusted_origins
         return cls(
             sources={
                 kind: _source(known, env, stored.get(kind)) for kind, known in SOURCES.items()
@@ -105,7 +115,7 @@ class Settings:
                 origin_of(_http_url("SATCHEL_TRUSTED_ORIGINS", text)) for text in origins
             ),
             allow_pickle=env.get("SATCHEL_ALLOW_PICKLE", "").lower() in _TRUE,
-            allow_remote_install=env.get("SATCHEL_ALLOW_REMOTE_INSTALL", "").lower() in _TRUE,
+            policy=policy,
             update_check_hours=_whole_number("SATCHEL_UPDATE_CHECK_HOURS", env, "24; 0 is never"),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from .catalog import Catalog
 from .downloads import Downloader, DownloadQueue, TransferLimits
@@ -23,6 +24,8 @@ class Workspace:
     catalog: Catalog
     report: Report = silent
     cancellation: Cancellation = field(default_factory=Cancellation)
+    custom_nodes: tuple[Path, ...] | None = None
+    """Folders of node packs; None where no ComfyUI is known."""
 
     def watched(self, report: Report, cancellation: Cancellation | None = None) -> Workspace:
         """The same workspace with a watcher."""

@@ -1,11 +1,24 @@
 """The only place that talks to ComfyUI: model folders, server, model patching."""
 
 from .adapters import FusedLora, add_waves, applied_entries
-from .folders import lora_names, model_folders, system_user_directory
+from .folders import (
+    custom_node_folders,
+    input_directory,
+    lora_names,
+    model_folders,
+    system_user_directory,
+)
 from .hooks import stack_hooks
 from .lora_files import load_lora, lora_cache
 from .pictures import image_of
-from .service import add_route, node_progress, running_node, send_event, versions
+from .service import (
+    add_route,
+    node_progress,
+    queue_prompt,
+    running_node,
+    send_event,
+    versions,
+)
 from .weights import TextEncoder, dense_change, lora_key_map, weight_shapes
 from .windows import add_windows, clone_with_windows
 
@@ -17,14 +30,17 @@ __all__ = [
     "add_windows",
     "applied_entries",
     "clone_with_windows",
+    "custom_node_folders",
     "dense_change",
     "image_of",
+    "input_directory",
     "load_lora",
     "lora_cache",
     "lora_key_map",
     "lora_names",
     "model_folders",
     "node_progress",
+    "queue_prompt",
     "running_node",
     "send_event",
     "stack_hooks",

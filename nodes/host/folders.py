@@ -39,3 +39,13 @@ def system_user_directory() -> Path:
 def lora_names() -> list[str]:
     """All LoRAs that the host lists, with `/`."""
     return [name.replace("\\", "/") for name in folder_paths.get_filename_list("loras")]
+
+
+def custom_node_folders() -> tuple[Path, ...]:
+    """Where node packs are."""
+    return tuple(Path(folder) for folder in folder_paths.get_folder_paths("custom_nodes"))
+
+
+def input_directory() -> Path:
+    """Where nodes look for images to load."""
+    return Path(folder_paths.get_input_directory())

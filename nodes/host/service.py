@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -41,3 +42,28 @@ def running_node() -> str | None:
     """Id of the node that runs in this thread, in the graph; None outside of a run."""
     context = get_executing_context()
     return None if context is None else str(context.node_id)
+
+
+class _Posted:
+    """As much of a request as the host's own route for prompts looks at."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        self._body = body
+        self.headers: dict[str, str] = {}
+
+    async def json(self) -> dict[str, Any]:
+        return self._body
+
+
+async def queue_prompt(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Queues a graph through the host's own POST /prompt: its handlers, checks and answers.
+
+    Returns its status and JSON. To be awaited on the server's loop.
+    """
+    handler = next(
+        route.handler
+        for route in PromptServer.instance.routes
+        if (route.method, route.path) == ("POST", "/prompt")
+    )
+    response = await handler(_Posted(body))
+    return response.status, json.loads(response.body)

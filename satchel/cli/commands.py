@@ -12,10 +12,11 @@ from ..workflow.author import build_lock
 from ..workflow.convert import convert
 from ..workflow.documents import WorkflowDocument, read_file
 from ..workflow.install import install
-from ..workflow.plan import Plan, host_name, plan_document
+from ..workflow.plan import plan_document
+from ..workflow.planned import Plan, host_name
 from ..workflow.verify import VerifiedModel, verify_document
 from ..workspace import Workspace
-from . import auth, files, marketplace, outputs, queue, texts, trained
+from . import auth, bundle, files, marketplace, outputs, queue, run_graph, texts, trained
 from .result import Command, Result
 
 
@@ -38,7 +39,9 @@ def lock(arguments: argparse.Namespace, workspace: Workspace) -> Result:
 
 def plan(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     """Shows what graphs need."""
-    plans = [(path, plan_document(_read(path, arguments), workspace)) for path in arguments.graphs]
+    plans = [
+        (path, _planned(_read(path, arguments), arguments, workspace)) for path in arguments.graphs
+    ]
     return Result(
         [made.to_json() for _, made in plans],
         "\n\n".join(texts.plan_text(path, made) for path, made in plans),
@@ -53,7 +56,7 @@ def install_models(arguments: argparse.Namespace, workspace: Workspace) -> Resul
     if arguments.output is not None:
         _check_output(arguments.output, documents)
     imported = [
-        (path, install(document, plan_document(document, workspace), workspace))
+        (path, install(document, _planned(document, arguments, workspace), workspace))
         for path, document in documents
     ]
     if arguments.output is not None:
@@ -108,6 +111,8 @@ COMMANDS: Mapping[str, Command] = {
     "verify": verify,
     **files.COMMANDS,
     **auth.COMMANDS,
+    **bundle.COMMANDS,
+    **run_graph.COMMANDS,
     **marketplace.COMMANDS,
     **trained.COMMANDS,
     **queue.COMMANDS,
@@ -120,6 +125,12 @@ def _read(path: Path, arguments: argparse.Namespace) -> WorkflowDocument:
     except SatchelError as error:
         error.details["file"] = path.name  # of several graphs, which
         raise
+
+
+def _planned(
+    document: WorkflowDocument, arguments: argparse.Namespace, workspace: Workspace
+) -> Plan:
+    return plan_document(document, workspace, include_optional=arguments.all)
 
 
 def _require_graph(path: Path, document: WorkflowDocument) -> None:
@@ -146,7 +157,7 @@ def _complaints(plans: Sequence[Plan], states: Sequence[str]) -> tuple[str, ...]
         f"{planned.model.identity.name} ({planned.state}): {planned.reason}"
         for made in plans
         for planned in made.models
-        if planned.state in states
+        if planned.state in states and planned.wanted
     ]
     return tuple(dict.fromkeys(sentences))
 

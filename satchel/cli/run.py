@@ -18,6 +18,7 @@ from ..errors import (
     WorkflowError,
 )
 from ..folders import open_folders
+from ..policy import FILE_NAME as POLICY
 from ..settings import Settings
 from ..workspace import Workspace
 from .commands import COMMANDS
@@ -27,7 +28,7 @@ from .terminal import ProgressBar, plain
 BAD_INPUT = (InvalidInputError, FileFormatError, WorkflowError, ModelNotFoundError)
 """Errors of what was handed in; all others mean that something is missing or differs."""
 
-WITHOUT_MODELS = frozenset({"auth", "convert", "identify", "resolve", "search", "trained"})
+WITHOUT_MODELS = frozenset({"auth", "convert", "identify", "resolve", "run", "search", "trained"})
 """Commands that can do without a models folder."""
 
 
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _workspace(arguments: argparse.Namespace, bar: ProgressBar) -> Workspace:
     location = arguments.models or _default_models()
     if location is None:
-        if arguments.command not in WITHOUT_MODELS:
+        if _needs_models(arguments):
             raise InvalidInputError(
                 "It is not clear where the models live.",
                 hint="Say it with --models DIR or SATCHEL_MODELS: a models folder, a ComfyUI folder"
@@ -68,7 +69,19 @@ def _workspace(arguments: argparse.Namespace, bar: ProgressBar) -> Workspace:
         location = Path.cwd()
     folders = open_folders(location)
     catalog = Catalog(_catalog_path(location))
-    return Workspace(Settings.from_environment(), folders, catalog, bar.report)
+    packs = location / "custom_nodes"
+    return Workspace(
+        Settings.from_environment(policy_path=catalog.path.with_name(POLICY)), folders, catalog,
+        bar.report,
+        custom_nodes=(packs,) if packs.is_dir() else None,
+    )  # fmt: skip
+
+
+def _needs_models(arguments: argparse.Namespace) -> bool:
+    """Whether a command looks at this machine's models, with these arguments."""
+    two_locks = arguments.command == "diff" and arguments.new is not None
+    unpacking = arguments.command == "bundle" and arguments.open
+    return not (arguments.command in WITHOUT_MODELS or two_locks or unpacking)
 
 
 def _default_models() -> Path | None:

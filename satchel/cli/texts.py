@@ -10,7 +10,8 @@ from ..folders import ModelFolders
 from ..workflow.convert import Conversion
 from ..workflow.install import Imported
 from ..workflow.lock import Lock
-from ..workflow.plan import Plan
+from ..workflow.node_packs import PlannedPack
+from ..workflow.planned import Plan, PlannedModel, host_name
 from ..workflow.verify import VerifiedModel
 from .terminal import plain, size_text, table
 
@@ -48,19 +49,33 @@ def lock_notes(earlier: Lock | None, made: Lock) -> list[str]:
 
 
 def plan_text(path: Path, made: Plan) -> str:
-    """A plan, one line per model, and the totals."""
-    rows = []
-    for planned in made.models:
-        facts = planned.to_json()
-        note = planned.reason
-        if planned.state == "renamed":
-            note = f"here as {facts['local']}"
-        elif planned.target is not None:
-            note = " ".join(filter(None, (f"from {facts['source']}", note and f"({note})")))
-        size = size_text(facts["bytes"])
-        rows.append((planned.state, facts["name"], facts["directory"], size, note))
+    """A plan, one line per model, node packs that differ, and the totals."""
+    rows = [_plan_row(planned) for planned in made.models]
+    notes = [plain(_pack_line(pack)) for pack in made.node_packs if pack.state != "installed"]
     total = f"To fetch: {size_text(made.bytes_to_fetch)}; free: {size_text(made.bytes_free)}."
-    return _titled(path, rows, [total])
+    return _titled(path, rows, [*notes, total])
+
+
+def _plan_row(planned: PlannedModel) -> tuple[str, ...]:
+    facts = planned.to_json()
+    note = planned.reason
+    if planned.here and planned.local and facts["local"] != host_name(facts["name"]):
+        note = f"here as {facts['local']}"
+    elif planned.target is not None:
+        details = "; ".join(filter(None, (note, *planned.facts.notes)))
+        note = f"from {facts['source']}" + (f" ({details})" if details else "")
+    state = "optional" if not planned.wanted and not planned.here else planned.state
+    return state, facts["name"], facts["directory"], size_text(facts["bytes"]), note
+
+
+def _pack_line(planned: PlannedPack) -> str:
+    pack = planned.pack
+    name = pack.id or pack.repository
+    wanted = f" {pack.version}" if pack.version else ""
+    if planned.installed is None:
+        return f"Node pack {name}{wanted} is missing. To get it: {planned.command}"
+    here = planned.installed.version or planned.installed.commit[:12]
+    return f"Node pack {name} is here as {here}; the workflow was made with{wanted}."
 
 
 def imported_text(path: Path, made: Imported, output: Path | None) -> str:

@@ -1,4 +1,4 @@
-"""What people hand in - UI JSON, API JSON, an image or video, a lock - as one value."""
+"""What people hand in - UI JSON, API JSON, an image, a lock, a bundle - as one value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import WorkflowFormatError
-from .containers import Container, find_container
+from .archives import Archive, is_archive
+from .bundle_reader import read_archive
+from .containers import HEAD_BYTES, Container, find_container
 from .containers.bounded import Buffer
 from .lock import LOCK_KEY, Lock, is_lock
 
@@ -34,6 +36,8 @@ class WorkflowDocument:
     lock: Lock | None = None
     image: bytes | None = None
     """The image that carried it, where a copy can be given other texts: a PNG or a WebP."""
+    bundle: Archive | None = None
+    """The zip that it came in, with the images and models that may be in there."""
 
     def with_lock(self, lock: Lock | None) -> WorkflowDocument:
         """The document with a lock from beside it, unless it carries its own."""
@@ -52,7 +56,10 @@ def read_file(path: Path, lock_path: Path | None = None) -> WorkflowDocument:
         LockError: the lock in or beside it is malformed.
     """
     with _content(path) as content:
-        document = read_bytes(content, path.name)
+        zipped = is_archive(bytes(content[:HEAD_BYTES]))
+        document = None if zipped else read_bytes(content, path.name)
+    if document is None:
+        document = read_archive(Archive(path, path.name), _read_single)
     if lock_path is None and document.lock is None:
         beside = path.with_name(f"{path.stem}.lock.json")
         lock_path = beside if beside.is_file() else None
@@ -102,6 +109,15 @@ def read_bytes(content: Buffer, name: str) -> WorkflowDocument:
     Raises:
         WorkflowFormatError, UnreadableMediaError, LockError: as `read_file`.
     """
+    if is_archive(bytes(content[:HEAD_BYTES])):
+        if len(content) > MAX_FILE_BYTES:
+            raise _no_workflow(name, "it is far too large")
+        return read_archive(Archive(bytes(content[:]), name), _read_single)
+    return _read_single(content, name)
+
+
+def _read_single(content: Buffer, name: str) -> WorkflowDocument:
+    """Reads what is no archive: an archive inside of an archive is not opened."""
     container = find_container(content)
     if container is not None:
         return _from_container(container, content, name)
@@ -133,8 +149,18 @@ def read_json(value: Any, name: str) -> WorkflowDocument:
         return WorkflowDocument(name, api=value)
     # What a queue client posts: {"prompt": API graph, "extra_data": {"extra_pnginfo": ...}}
     if isinstance(value, dict) and is_api_graph(value.get("prompt")):
-        return WorkflowDocument(name, api=value["prompt"])
+        ui = _posted_graph(value)
+        document = read_json(ui, name) if ui is not None else WorkflowDocument(name)
+        return replace(document, api=value["prompt"])
     raise _no_workflow(name, "its JSON is no ComfyUI graph")
+
+
+def _posted_graph(value: Json) -> Json | None:
+    """The UI graph that a queue client sends along, for images to carry."""
+    found: Any = value
+    for key in ("extra_data", "extra_pnginfo", "workflow"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if is_ui_graph(found) else None
 
 
 def is_ui_graph(value: Any) -> bool:
@@ -207,6 +233,6 @@ def _no_workflow(name: str, reason: str) -> WorkflowFormatError:
     return WorkflowFormatError(
         f"{name} holds no ComfyUI workflow: {reason}.",
         hint="Give a workflow saved or exported by ComfyUI: .json, or an image, video, sound or"
-        " latent with its metadata.",
+        " latent with its metadata, or a bundle.",
         name=name,
     )

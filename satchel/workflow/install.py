@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import CancelledError, SatchelError
+from ..errors import CancelledError, FileFormatError, HashMismatchError, SatchelError
 from ..folders import LocalModel
 from ..hashes import FileDigests
 from ..progress import Progress
 from ..workspace import Workspace
+from .bundle_models import unpack_model
 from .documents import WorkflowDocument
-from .plan import Plan, PlannedModel
+from .planned import Plan, PlannedModel
 from .rewrite import Rewrite, rewrite
 
 
@@ -61,8 +62,10 @@ def install(document: WorkflowDocument, plan: Plan, workspace: Workspace) -> Imp
     One model that fails does not stop the others: they are kept, and the next run goes on.
 
     Raises:
+        ForbiddenSizeError: it is more than the operator allows; nothing is fetched.
         SatchelError: the first failure, with all of them under `details["failed"]`.
     """
+    workspace.settings.policy.check_total(plan.bytes_to_fetch)
     entries: list[PlannedModel] = []
     installed: list[Installed] = []
     failures: list[tuple[PlannedModel, SatchelError]] = []
@@ -77,7 +80,8 @@ def install(document: WorkflowDocument, plan: Plan, workspace: Workspace) -> Imp
             entries.append(replace(planned, state="renamed", local=twin, target=None, reason=""))
             continue
         try:
-            local, digests = _fetch(planned, _counted(workspace, len(installed), total))
+            counted = _counted(workspace, len(installed), total)
+            local, digests = _bring(planned, document, counted)
         except CancelledError:
             raise
         except SatchelError as error:
@@ -88,15 +92,34 @@ def install(document: WorkflowDocument, plan: Plan, workspace: Workspace) -> Imp
         installed.append(Installed(local.kind, local.name, digests.sha256, digests.size))
     if failures:
         raise _first_of(failures)
-    after = Plan(tuple(entries), plan.bytes_free)
+    after = replace(plan, models=tuple(entries))
     rewritten, rewrites = rewrite(document, after)
     return Imported(rewritten, after, tuple(installed), tuple(rewrites))
 
 
-def _fetch(planned: PlannedModel, workspace: Workspace) -> tuple[LocalModel, FileDigests]:
+def _bring(
+    planned: PlannedModel, document: WorkflowDocument, workspace: Workspace
+) -> tuple[LocalModel, FileDigests]:
+    """Takes a model out of the bundle, if it is in there with the right bytes; else fetches it."""
     assert planned.target is not None
     identity = planned.model.identity
+    if planned.bundled is not None and document.bundle is not None:
+        try:
+            path, digests = unpack_model(
+                document.bundle, planned.bundled, identity, planned.target, workspace
+            )
+            return _remembered(planned, path, digests, workspace)
+        except (FileFormatError, HashMismatchError):
+            if not identity.sources:
+                raise
     path, digests = workspace.downloader().fetch(identity, planned.target)
+    return _remembered(planned, path, digests, workspace)
+
+
+def _remembered(
+    planned: PlannedModel, path: Path, digests: FileDigests, workspace: Workspace
+) -> tuple[LocalModel, FileDigests]:
+    identity = planned.model.identity
     status = path.stat()
     # The target lies at the model's name below its root; a twin may have got a suffix.
     parts = Path(identity.name).parts

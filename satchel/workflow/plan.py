@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
-from urllib.parse import urlsplit
 
-from ..downloads.space import SPARE_BYTES
 from ..errors import SatchelError
 from ..file_names import check_format, checked_name, destination
-from ..folders import LocalModel
+from ..folders import LocalModel, posix_name, without_extension
 from ..identity import ModelIdentity, Source
 from ..library import Library
 from ..marketplaces.base import Availability
@@ -23,105 +19,29 @@ from ..marketplaces.url_policy import UrlPolicy
 from ..progress import Progress
 from ..settings import Settings
 from ..workspace import Workspace
+from .archives import Archive
+from .bundle_reader import bundled_model
 from .collect import locked_models
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, LockedModel
+from .lock_facts import ModelFacts, model_facts
+from .node_packs import plan_packs
+from .planned import Plan, PlannedModel, PlanState
 
-PlanState = Literal["present", "renamed", "missing", "login", "gone", "refused"]
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedModel:
-    """One model and what would happen to it."""
-
-    model: LockedModel
-    state: PlanState
-    local: LocalModel | None = None
-    """The file here that will be used."""
-    reason: str = ""
-    """One sentence, when the state alone does not say enough."""
-    target: Path | None = None
-    """Where it would be installed; only for `missing` models that can be fetched."""
-
-    @property
-    def bytes_key(self) -> tuple[str, str | None]:
-        """What two entries share when one file serves both: directory and SHA256."""
-        return self.model.identity.kind, self.model.identity.sha256
-
-    def to_json(self) -> dict[str, Any]:
-        identity = self.model.identity
-        return {
-            "name": identity.name,
-            "directory": identity.kind,
-            "state": self.state,
-            "local": host_name(self.local.name) if self.local else None,
-            "source": _host_of(identity.sources[0].url) if identity.sources else None,
-            "bytes": self.local.size if self.local else identity.size,
-            "sha256": identity.sha256,
-            "fetch": self.target is not None,
-            "reason": self.reason or None,
-            "used_by": list(self.model.used_by),
-        }
+OPTIONAL = "Only nodes that do not run name it, so it is not needed."
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What importing a workflow would do."""
-
-    models: tuple[PlannedModel, ...]
-    bytes_free: int
-    """Free space where the models would go."""
-
-    @property
-    def to_fetch(self) -> list[PlannedModel]:
-        """The files to fetch: bytes that are wanted under two names come once."""
-        files: dict[tuple[str, str | None], PlannedModel] = {}
-        for planned in self.models:
-            if planned.target is not None:
-                files.setdefault(planned.bytes_key, planned)
-        return list(files.values())
-
-    @property
-    def bytes_to_fetch(self) -> int:
-        return sum(planned.model.identity.size or 0 for planned in self.to_fetch)
-
-    @property
-    def ok(self) -> bool:
-        """Whether every model is here, if perhaps under another name."""
-        return all(planned.state in ("present", "renamed") for planned in self.models)
-
-    @property
-    def installable(self) -> bool:
-        """Whether there is something to fetch, and room for it."""
-        fits = self.bytes_to_fetch + SPARE_BYTES <= self.bytes_free
-        return bool(self.to_fetch) and fits
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "models": [planned.to_json() for planned in self.models],
-            "bytes_to_fetch": self.bytes_to_fetch,
-            "bytes_free": self.bytes_free,
-            "ok": self.ok,
-            "installable": self.installable,
-        }
-
-
-def _host_of(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
-
-
-def host_name(name: str) -> str:
-    """A model's name as the host's lists on this system spell it."""
-    return name.replace("/", os.sep)
-
-
-def plan_document(document: WorkflowDocument, workspace: Workspace, *, quick: bool = False) -> Plan:
+def plan_document(
+    document: WorkflowDocument,
+    workspace: Workspace,
+    *,
+    quick: bool = False,
+    include_optional: bool = False,
+) -> Plan:
     """Decides what importing a workflow would do.
 
     Args:
+        include_optional: wants models, too, that only muted, bypassed or overridden nodes name.
         quick: reads no file and asks no marketplace: a file with the right name and size counts
             as present, and a renamed one is found only if its digest is already known.
     """
@@ -130,38 +50,82 @@ def plan_document(document: WorkflowDocument, workspace: Workspace, *, quick: bo
     planned = []
     for index, model in enumerate(models):
         workspace.report(Progress("hashing", model.identity.name, 0, 0, index, len(models)))
-        planned.append(_find_here(model, library))
+        planned.append(find_here(model, library))
     absent = [index for index, entry in enumerate(planned) if entry is None]
-    decided = _plan_absent([models[index] for index in absent], workspace, quick=quick)
+    absent_models = [models[index] for index in absent]
+    decided = _plan_absent(absent_models, workspace, document.bundle, quick=quick)
     by_index = dict(zip(absent, decided, strict=True))
-    entries = tuple(entry or by_index[index] for index, entry in enumerate(planned))
-    return Plan(entries, _free_bytes(entries, workspace))
+    facts = model_facts(document)
+    entries = tuple(
+        _for_people(entry or by_index[index], facts, include_optional=include_optional)
+        for index, entry in enumerate(planned)
+    )
+    packs = plan_packs(document, workspace.custom_nodes)
+    return Plan(entries, _free_bytes(entries, workspace), packs)
 
 
-def _find_here(model: LockedModel, library: Library) -> PlannedModel | None:
-    """The model's file on this machine: by name and bytes, else by bytes alone."""
+def _for_people(
+    entry: PlannedModel, facts: Mapping[tuple[str, str], ModelFacts], *, include_optional: bool
+) -> PlannedModel:
+    """The entry with what its lock tells, and without a target if nobody asked for it."""
+    entry = replace(entry, facts=facts.get(entry.model.key, entry.facts))
+    hints = entry.model.hints
+    if hints and not entry.here and not entry.model.identity.sources:
+        told = f"A note in the workflow says where it may be: {hints[0]}"
+        entry = replace(entry, reason=f"{entry.reason} {told}".strip())
+    if entry.model.needed or include_optional:
+        return entry
+    reason = entry.reason if entry.here else f"{OPTIONAL} {entry.reason}".strip()
+    return replace(entry, wanted=False, target=None, reason=reason)
+
+
+def find_here(model: LockedModel, library: Library) -> PlannedModel | None:
+    """The model's file on this machine: by name and bytes, else by bytes alone.
+
+    A file in another folder below the same kind is the same name: only folders differ.
+    """
     identity = model.identity
     if identity.kind == UNKNOWN_KIND:
         return _find_anywhere(model, library)
     local = library.folders.find(identity.kind, identity.name)
-    if local is None and not PurePosixPath(identity.name).suffix:
-        named = library.find_by_bare_name(identity.kind, identity.name)
-        local = named[0] if len(named) == 1 else None
+    base = PurePosixPath(posix_name(identity.name)).name
+    named = [local] if local else [
+        found for found in library.find_by_bare_name(identity.kind, base)
+        if _state_of(found, base) == "present"
+    ]  # fmt: skip
     if identity.sha256 is None:
-        if local is None:
-            return None
-        reason = "It is here by name; the workflow does not say which bytes it needs."
-        return PlannedModel(model, "present", local, reason)
-    if local is not None and _same_bytes(local, identity, library):
-        return PlannedModel(model, "present", local)
+        return _by_name_alone(model, named)
+    for candidate in named:
+        if _same_bytes(candidate, identity, library):
+            return PlannedModel(model, _state_of(candidate, base), candidate)
     elsewhere = library.find_by_digest(identity.kind, identity.sha256, identity.size)
-    return PlannedModel(model, "renamed", elsewhere) if elsewhere else None
+    return PlannedModel(model, _state_of(elsewhere, base), elsewhere) if elsewhere else None
+
+
+def _by_name_alone(model: LockedModel, named: Sequence[LocalModel]) -> PlannedModel | None:
+    """Nobody pinned its bytes: one file of that name will do; of several, a person chooses."""
+    size = model.identity.size
+    fitting = [local for local in named if size is None or local.size == size]
+    if len(fitting) > 1:
+        reason = "Several files here have this name, in different folders: choose one in the graph."
+        return PlannedModel(model, "missing", reason=reason)
+    if not fitting:
+        return None
+    reason = "It is here by name; the workflow does not say which bytes it needs."
+    return PlannedModel(model, "present", fitting[0], reason)
+
+
+def _state_of(local: LocalModel, base: str) -> PlanState:
+    """Whether a file has the name that the workflow says, whatever its folders."""
+    name = PurePosixPath(local.name).name
+    is_bare = without_extension(base) == base
+    return "present" if base == name or (is_bare and base == without_extension(name)) else "renamed"
 
 
 def _find_anywhere(model: LockedModel, library: Library) -> PlannedModel | None:
     """The file of a model that only a node of another pack names, in whichever folder it is."""
     identity = model.identity
-    matches = library.find_by_file_name(identity.name)
+    matches = library.find_by_file_name(PurePosixPath(posix_name(identity.name)).name)
     exact = [local for local in matches if local.name == identity.name]
     matches = exact or matches
     if identity.sha256 is not None:
@@ -170,8 +134,7 @@ def _find_anywhere(model: LockedModel, library: Library) -> PlannedModel | None:
         return None
     if len(matches) > 1:
         return PlannedModel(model, "present", None, "Several files here have this name.")
-    state: PlanState = "present" if exact else "renamed"
-    return PlannedModel(model, state, matches[0], "Only its name is known, not its folder.")
+    return PlannedModel(model, "present", matches[0], "Only its name is known, not its folder.")
 
 
 def _same_bytes(local: LocalModel, identity: ModelIdentity, library: Library) -> bool:
@@ -182,15 +145,19 @@ def _same_bytes(local: LocalModel, identity: ModelIdentity, library: Library) ->
 
 
 def _plan_absent(
-    models: Sequence[LockedModel], workspace: Workspace, *, quick: bool
+    models: Sequence[LockedModel], workspace: Workspace, bundle: Archive | None, *, quick: bool
 ) -> list[PlannedModel]:
     """States of models that are not here: policy first, then what the marketplaces say."""
     resolver = workspace.resolver()
-    checked = [_checked(model, workspace, resolver) for model in models]
+    checked = [_checked_with_bundle(model, workspace, resolver, bundle) for model in models]
     if quick:
         return checked
     checked = _with_fresh_sources(checked, resolver)
-    open_ended = [index for index, planned in enumerate(checked) if planned.target is not None]
+    open_ended = [
+        index
+        for index, planned in enumerate(checked)
+        if planned.target is not None and planned.bundled is None
+    ]
     if open_ended:
         workspace.report(Progress("resolving", "", 0, 0, 0, len(open_ended)))
         identities = [checked[index].model.identity for index in open_ended]
@@ -209,7 +176,9 @@ def _checked(model: LockedModel, workspace: Workspace, resolver: Resolver) -> Pl
             reason = "Nothing tells which folder it belongs to, and no file here has its name."
             return PlannedModel(model, "missing", reason=reason)
         target = destination(workspace.folders, identity.kind, identity.name)
-        check_format(identity.name, allow_pickle=settings.allow_pickle)
+        named = settings.policy.allows_format(identity.name)
+        check_format(identity.name, allow_pickle=settings.allow_pickle or named)
+        settings.policy.check(identity)
         model, refusal = _with_allowed_sources(model, settings, resolver)
     except SatchelError as error:
         return PlannedModel(model, "refused", reason=f"{error} {error.hint}".strip())
@@ -221,6 +190,19 @@ def _checked(model: LockedModel, workspace: Workspace, resolver: Resolver) -> Pl
     taken = workspace.folders.find(identity.kind, identity.name) is not None
     reason = "A file of that name is here, with other bytes; it will be kept." if taken else ""
     return PlannedModel(model, "missing", target=target, reason=reason)
+
+
+def _checked_with_bundle(
+    model: LockedModel, workspace: Workspace, resolver: Resolver, bundle: Archive | None
+) -> PlannedModel:
+    """As `_checked`, with the member of the bundle that may be it: then sources need not do."""
+    identity = model.identity
+    planned = _checked(model, workspace, resolver)
+    member = bundled_model(bundle, identity.kind, posix_name(identity.name), identity.size)
+    if member is not None and planned.state == "refused" and identity.sources:
+        unsourced = replace(model, identity=replace(identity, sources=()))
+        planned = _checked(unsourced, workspace, resolver)
+    return replace(planned, bundled=member) if planned.target is not None else planned
 
 
 def _with_allowed_sources(
@@ -254,7 +236,7 @@ def _with_fresh_sources(planned: list[PlannedModel], resolver: Resolver) -> list
     asked = {
         entry.model.identity.sha256: None
         for entry in planned
-        if entry.target is not None and not _has_address(entry.model.identity)
+        if entry.target is not None and not _has_address(entry.model.identity) and not entry.bundled
     }
     wanted = [sha256 for sha256 in asked if sha256 is not None]
     if not wanted:
@@ -268,7 +250,8 @@ def _with_fresh_sources(planned: list[PlannedModel], resolver: Resolver) -> list
     result = []
     for entry in planned:
         identity = entry.model.identity
-        if entry.target is None or _has_address(identity) or identity.sha256 is None:
+        settled = entry.target is None or entry.bundled is not None
+        if settled or _has_address(identity) or identity.sha256 is None:
             result.append(entry)
         elif sources := found.get(identity.sha256, ()):
             model = replace(entry.model, identity=replace(identity, sources=sources))

@@ -12,7 +12,7 @@ from .collect import key_in
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
 from .places import Place, api_places, rename, ui_places
-from .plan import Plan, host_name
+from .planned import Plan, host_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from ..workspace import Workspace
 from .collect import locked_models
 from .documents import WorkflowDocument
 from .lock import LockedModel
-from .plan import host_name
+from .planned import host_name
 
 VerifyState = Literal["verified", "renamed", "differs", "missing", "unpinned"]
 

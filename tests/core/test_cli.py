@@ -35,11 +35,13 @@ from satchel.workflow.containers import png
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs/lock.schema.json").read_text(encoding="utf-8"))
 COMMANDS = (
-    "lock", "plan", "install", "convert", "verify", "scan", "identify", "find", "updates", "get",
+    "lock", "plan", "install", "diff", "bundle", "run", "convert", "verify", "scan", "identify",
+    "find", "updates", "get",
 )  # fmt: skip
-PLAN_KEYS = {"models", "bytes_to_fetch", "bytes_free", "ok", "installable"}
+PLAN_KEYS = {"models", "node_packs", "bytes_to_fetch", "bytes_free", "ok", "installable"}
 PLANNED_KEYS = {"name", "directory", "state", "local", "source", "bytes", "fetch", "reason",
-                "used_by", "sha256"}  # fmt: skip
+                "used_by", "sha256", "optional", "hints", "licence", "nsfw_level", "base_model",
+                "trigger_words", "gated"}  # fmt: skip
 IDENTIFY_KEYS = {"name", "path", "size", "sha256", "autov3", "kind", "architecture", "candidates",
                  "dialect", "algorithm", "rank", "trainer", "trigger_words",
                  "claimed_base_model", "digests", "unavailable", "claims",

@@ -21,6 +21,7 @@ ALLOWED = {
     "satchel/tensors/": {"torch"},
     "nodes/host/": HOST - {"aiohttp", "comfy_api"},
     "nodes/routes.py": {"aiohttp"},
+    "nodes/run_route.py": {"aiohttp"},
     "nodes/": {"comfy_api"},
 }
 """What each place may import of them; the longest prefix counts."""

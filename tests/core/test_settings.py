@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from satchel.errors import InvalidInputError
+from satchel.policy import Policy
 from satchel.settings import SOURCES, Settings, SourceSettings, origin_of
 
 
@@ -15,7 +16,7 @@ def test_without_an_environment_nothing_is_allowed():
     assert all(settings.source(kind) == Settings().source(kind) for kind in SOURCES)
     assert settings.trusted_origins == frozenset()
     assert not settings.allow_pickle
-    assert not settings.allow_remote_install
+    assert settings.policy == Policy()
 
 
 def test_all_of_it_can_be_set():
@@ -31,7 +32,7 @@ def test_all_of_it_can_be_set():
 
     assert settings.source("civitai") == SourceSettings("http://127.0.0.1:8000", "secret")
     assert settings.trusted_origins == {"https://mirror.example", "http://nas:8080"}
-    assert (settings.allow_pickle, settings.allow_remote_install) == (True, True)
+    assert (settings.allow_pickle, settings.policy.remote) == (True, "anyone")
 
 
 @pytest.mark.parametrize("text", ["0", "no", "off", "false", "", "maybe"])

@@ -58,7 +58,9 @@ def start_server(
     """
     running: list[ComfyUI] = []
 
-    def start(name: str, files: Mapping[str, str] = {}, **options: Any) -> ComfyUI:
+    def start(
+        name: str, files: Mapping[str, str] = {}, preload: str | None = None, **options: Any
+    ) -> ComfyUI:
         base = tmp_path_factory.mktemp(name)
         make_base_directory(base)
         for path, text in files.items():
@@ -66,6 +68,7 @@ def start_server(
         environment = {
             **market.environment,
             "CIVITAI_API_TOKEN": TOKEN,
+            "SATCHEL_PRELOAD": preload,
         }
         server = ComfyUI(host, base, env=environment, **options)
         running.append(server)

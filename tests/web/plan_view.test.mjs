@@ -58,6 +58,29 @@ test('each state has its word and tone, and what needs attention comes first', (
   )
 })
 
+test('a model that no run needs is no problem', () => {
+  const optional = model('missing', { fetch: false, optional: true, reason: 'Not needed.' })
+  const made = plan([model('present'), optional], { ok: true })
+
+  assert.deepEqual(planRows(made).map((row) => [row.tone, row.state]), [
+    ['optional', 'Not needed'],
+    ['here', 'Here'],
+  ])
+  assert.equal(planSummary(made), 'All models that this workflow needs are here.')
+})
+
+test('licence, rating and a gate are told before a download', () => {
+  const facts = { licence: 'openrail', nsfw_level: 8, gated: true }
+  const [fetched] = planRows(plan([model('missing', { ...facts, reason: 'Other bytes.' })]))
+  const [here] = planRows(plan([model('present', facts)]))
+
+  assert.equal(
+    fetched.detail,
+    'Other bytes. · Licence: openrail · Mature content · Its page has to be accepted first',
+  )
+  assert.equal(here.detail, '')
+})
+
 test('a missing model without a source is a problem, not a download', () => {
   const [row] = planRows(plan([model('missing', { source: null, fetch: false, bytes: null, reason: 'Unknown.' })]))
 

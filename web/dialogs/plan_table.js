@@ -3,7 +3,12 @@
 import { planRows } from '../lib/plan_view.js'
 import { element } from './elements.js'
 
-const ICONS = { here: 'pi-check-circle', fetch: 'pi-download', problem: 'pi-exclamation-triangle' }
+const ICONS = {
+  here: 'pi-check-circle',
+  fetch: 'pi-download',
+  problem: 'pi-exclamation-triangle',
+  optional: 'pi-minus-circle',
+}
 
 /**
  * @param {import('../types/satchel').Plan} plan

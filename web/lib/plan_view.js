@@ -9,7 +9,7 @@ import { formatBytes } from './bytes.js'
  * @typedef {object} PlanRow
  * @property {string} name
  * @property {string} kind
- * @property {'here' | 'fetch' | 'problem'} tone
+ * @property {'here' | 'fetch' | 'problem' | 'optional'} tone
  * @property {string} state
  * @property {string} detail a second line; may be empty
  * @property {string} source
@@ -40,8 +40,17 @@ const STATES = {
   refused: 'Refused',
 }
 
+/** Civitai's NSFW level is a bit mask; from here on it is not for everybody. */
+const MATURE = 4
+
+/** @type {Map<PlanRow['tone'], string>} */
+const TONES = new Map([
+  ['fetch', 'Will be downloaded'],
+  ['optional', 'Not needed'],
+])
+
 /** What needs attention comes first. */
-const ORDER = ['problem', 'fetch', 'here']
+const ORDER = ['problem', 'fetch', 'optional', 'here']
 
 /**
  * @param {Plan} plan
@@ -54,8 +63,8 @@ export function planRows(plan) {
       name: model.name,
       kind: KINDS.get(model.directory) ?? model.directory,
       tone,
-      state: tone === 'fetch' ? 'Will be downloaded' : STATES[model.state],
-      detail: model.state === 'renamed' ? `Used: ${model.local}` : (model.reason ?? ''),
+      state: TONES.get(tone) ?? STATES[model.state],
+      detail: detailOf(model),
       source: tone === 'here' ? 'This machine' : (model.source ?? 'Unknown'),
       size: model.bytes === null ? '' : formatBytes(model.bytes),
     }
@@ -73,6 +82,7 @@ export function planSummary(plan) {
     plan.models.filter((model) => toneOf(model) === tone).length
   if (plan.models.length === 0) return 'This workflow names no models.'
   if (plan.ok) {
+    if (count('optional')) return 'All models that this workflow needs are here.'
     return plan.models.length === 1
       ? 'The one model of this workflow is here.'
       : `All ${plan.models.length} models of this workflow are here.`
@@ -151,5 +161,20 @@ export function plural(count, noun) {
  */
 function toneOf(model) {
   if (model.state === 'present' || model.state === 'renamed') return 'here'
-  return model.fetch ? 'fetch' : 'problem'
+  if (model.fetch) return 'fetch'
+  return model.optional ? 'optional' : 'problem'
+}
+
+/**
+ * @param {PlannedModel} model
+ */
+function detailOf(model) {
+  const facts = [
+    model.licence && `Licence: ${model.licence}`,
+    (model.nsfw_level ?? 0) >= MATURE && 'Mature content',
+    model.gated && 'Its page has to be accepted first',
+  ]
+  const told = model.state === 'renamed' ? `Used: ${model.local}` : (model.reason ?? '')
+  const shown = model.fetch ? facts.filter(Boolean) : []
+  return [told, ...shown].filter(Boolean).join(' · ')
 }

@@ -18,7 +18,7 @@ export class JobProgress {
    * @returns {{text: string, share: number | null}} share from 0 to 1; null when it is not known
    */
   update(event) {
-    if (event.state === 'downloading') return this.#downloading(event)
+    if (event.state === 'downloading' || event.state === 'unpacking') return this.#downloading(event)
     if (event.state === 'hashing') {
       const part = event.total ? event.done / event.total : 0
       const share = event.files_total ? (event.files_done + part) / event.files_total : part

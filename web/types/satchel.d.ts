@@ -18,6 +18,12 @@ export interface PlannedModel {
   bytes: number | null
   reason: string | null
   used_by: string[]
+  /** Only nodes that do not run name it. */
+  optional?: boolean
+  licence?: string | null
+  /** Civitai's bit mask. */
+  nsfw_level?: number | null
+  gated?: boolean
 }
 
 export interface Plan {
@@ -86,7 +92,7 @@ export interface NodeSelection {
 
 export interface Progress {
   job?: string
-  state: 'hashing' | 'resolving' | 'downloading' | 'done' | 'failed'
+  state: 'hashing' | 'resolving' | 'downloading' | 'unpacking' | 'waiting' | 'done' | 'failed'
   name: string
   /** Bytes of the file named. */
   done: number

@@ -78,7 +78,7 @@ def test_json_that_is_no_workflow_is_refused(value: Any):
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"{", b"not json", b"\xff\xfe{\0}\0", b"PK\x03\x04",
+        b"", b"{", b"not json", b"\xff\xfe{\0}\0", b"PK\x05",
         b"[" * 200_000, b'{"a":' * 200_000, b'{"nodes": [' + b"9" * 5000 + b'], "links": []}',
     ],
     ids=lambda content: repr(content[:12]),

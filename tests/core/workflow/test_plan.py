@@ -21,12 +21,14 @@ from satchel.identity import ModelIdentity, Source
 from satchel.progress import Cancellation
 from satchel.workflow.documents import WorkflowDocument, read_json
 from satchel.workflow.lock import Lock, LockedModel
-from satchel.workflow.plan import Plan, PlannedModel, plan_document
+from satchel.workflow.plan import plan_document
+from satchel.workflow.planned import Plan, PlannedModel
 from satchel.workspace import Workspace
 
 SHA = "0123456789abcdef" * 4
 MODEL_KEYS = {"name", "directory", "state", "local", "source", "bytes", "reason", "used_by",
-              "sha256", "fetch"}  # fmt: skip
+              "sha256", "fetch", "optional", "hints", "licence", "nsfw_level", "base_model",
+              "trigger_words", "gated"}  # fmt: skip
 
 
 @pytest.fixture
@@ -62,7 +64,8 @@ def wanting(path: Path | None, *sources: Source, **fields: Any) -> WorkflowDocum
 def planned(document: WorkflowDocument, workspace: Workspace, *, quick: bool = False) -> Any:
     """The plan's only model, after a look at the shape of the plan's JSON."""
     value = plan_document(document, workspace, quick=quick).to_json()
-    assert set(value) == {"models", "bytes_to_fetch", "bytes_free", "ok", "installable"}
+    assert set(value) == {"models", "node_packs", "bytes_to_fetch", "bytes_free", "ok",
+                          "installable"}  # fmt: skip
     (model,) = value["models"]
     assert set(model) == MODEL_KEYS
     assert model["used_by"] == ["4"]
@@ -92,7 +95,8 @@ def is_known(workspace: Workspace, path: Path) -> bool:
         ("ink.safetensors", "ink.safetensors", "present"),
         ("a/ink.safetensors", "a/ink.safetensors", "present"),
         ("a/ink.safetensors", "a\\ink.safetensors", "present"),
-        ("a/ink.safetensors", "ink.safetensors", "renamed"),
+        ("a/ink.safetensors", "ink.safetensors", "present"),
+        ("ink.safetensors", "b\\ink.safetensors", "present"),
         ("mine/other.safetensors", "ink.safetensors", "renamed"),
     ],
 )
@@ -459,7 +463,8 @@ def test_what_others_embedded_is_never_fetched_unpinned(
     ("here", "wanted", "state", "local"),
     [
         (["loras/ink.sft"], "ink.sft", "present", "ink.sft"),
-        (["loras/a/ink.sft"], "ink.sft", "renamed", "a/ink.sft"),
+        (["loras/a/ink.sft"], "ink.sft", "present", "a/ink.sft"),
+        (["loras/a/ink.sft"], "b/ink.sft", "present", "a/ink.sft"),
         (["loras/a/ink.sft", "loras/ink.sft"], "ink.sft", "present", "ink.sft"),
         (["loras/ink.sft", "vae/ink.sft"], "ink.sft", "present", None),
         (["loras/pink.sft"], "ink.sft", "missing", None),

@@ -22,7 +22,7 @@ from satchel.folders import LocalModel
 from satchel.identity import ModelIdentity
 from satchel.workflow.documents import WorkflowDocument, read_json
 from satchel.workflow.lock import Lock, LockedModel
-from satchel.workflow.plan import Plan, PlannedModel
+from satchel.workflow.planned import Plan, PlannedModel
 from satchel.workflow.rewrite import rewrite
 
 SHA = "0123456789abcdef" * 4
