@@ -19,18 +19,16 @@ def pair(out, inputs):
 
 
 def flux1():
-    """Attention and modulation of FLUX.1's 19 double and 38 single blocks: 152 modules, of which
-    10 fit FLUX.2 klein 4B by accident, and 76 Chroma."""
-    widths = {"img_attn.qkv": 9216, "txt_attn.qkv": 9216, "img_mod.lin": 18432,
-              "txt_mod.lin": 18432}  # fmt: skip
-    double = {f"diffusion_model.double_blocks.{n}.{part}": pair(width, 3072)
-              for n in range(19) for part, width in widths.items()}  # fmt: skip
-    single = {
-        f"diffusion_model.single_blocks.{n}.{part}": pair(width, 3072)
-        for n in range(38)
-        for part, width in (("linear1", 21504), ("modulation.lin", 9216))
-    }
-    return double | single
+    """All 304 modules of FLUX.1's 19 double and 38 single blocks, of which 20 fit FLUX.2 klein 4B
+    by accident, and 228 Chroma."""
+    double = {"attn.qkv": (9216, 3072), "attn.proj": (3072, 3072), "mlp.0": (12288, 3072),
+              "mlp.2": (3072, 12288), "mod.lin": (18432, 3072)}  # fmt: skip
+    single = {"linear1": (21504, 3072), "linear2": (3072, 15360), "modulation.lin": (9216, 3072)}
+    names = {f"double_blocks.{n}.{side}_{part}": shape for n in range(19)
+             for side in ("img", "txt") for part, shape in double.items()}  # fmt: skip
+    names |= {f"single_blocks.{n}.{part}": shape for n in range(38)
+              for part, shape in single.items()}  # fmt: skip
+    return {f"diffusion_model.{name}": pair(*shape) for name, shape in names.items()}
 
 
 def flux2_dev():
@@ -71,15 +69,15 @@ def test_a_model_of_no_known_architecture_stays_unnamed(pack, sd15):
     ("pairs", "model", "sentence"),
     [
         (flux1, "flux2_klein_4b",
-         "Row 1 (x.safetensors): trained for FLUX.1, the model is FLUX.2 klein 4B: 10 of 152 "
-         "modules match; FLUX.1 LoRAs do not carry over to FLUX.2. Of 152 modules, 122 are not "),
+         "Row 1 (x.safetensors): trained for FLUX.1, the model is FLUX.2 klein 4B: 20 of 304 "
+         "modules match; FLUX.1 LoRAs do not carry over to FLUX.2. Of 304 modules, 224 are not "),
         (flux2_dev, "flux2_klein_4b",
          "trained for FLUX.2 dev, the model is FLUX.2 klein 4B: 0 of 48 modules match; FLUX.2 dev "
          "LoRAs do not carry over to FLUX.2 klein 4B. Of 48 modules, 28 are not in it (28 x "
          "diffusion_model.single_blocks.{n}.linear2); 20 have another shape (20 x "),
         (flux1, "sdxl",
-         "trained for FLUX.1, the model is SDXL: 0 of 152 modules match; FLUX.1 LoRAs do not carry "
-         "over to SDXL. Of 152 modules, 152 are not in it"),
+         "trained for FLUX.1, the model is SDXL: 0 of 304 modules match; FLUX.1 LoRAs do not carry "
+         "over to SDXL. Of 304 modules, 304 are not in it"),
     ],
 )  # fmt: skip
 def test_a_lora_of_another_architecture_stops_with_both_names(
@@ -92,14 +90,14 @@ def test_a_lora_of_another_architecture_stops_with_both_names(
 
     assert sentence in str(caught.value)
     assert caught.value.details["model"] == [model]
-    assert caught.value.details["matched"] == (10 if pairs is flux1 and "klein" in model else 0)
+    assert caught.value.details["matched"] == (20 if pairs is flux1 and "klein" in model else 0)
 
 
 def test_of_an_unknown_model_the_lora_is_named_alone(stack_node, lora, errors, sd15):
     with pytest.raises(errors.LoraMismatchError) as caught:
         stack_node.execute(model=sd15, lora_1="flux.safetensors")
 
-    assert "it does not fit the model, it was trained for FLUX.1: of 152 modules" in str(
+    assert "it does not fit the model, it was trained for FLUX.1: of 304 modules" in str(
         caught.value
     )
 
@@ -116,7 +114,7 @@ def test_another_architecture_comes_before_block_weights_that_the_model_lacks(
 def test_relatives_that_share_half_of_their_modules_are_applied_and_told(stack_node, lora):
     report = stack_node.execute(model=meta_model("chroma"), lora_1="flux.safetensors").result[3]
 
-    assert "76 of 152 modules patched" in report
+    assert "228 of 304 modules patched" in report
     assert "76 not in the model" in report
 
 
@@ -131,7 +129,7 @@ def test_a_row_that_does_not_fit_is_skipped_and_told(stack_node, lora, sd15, cap
         ).result  # fmt: skip
 
     lines = report.splitlines()
-    told = "it does not fit the model, it was trained for FLUX.1: of 152 modules, 152 are not in it"
+    told = "it does not fit the model, it was trained for FLUX.1: of 304 modules, 304 are not in it"
     assert lines[0].startswith(f"SKIPPED Row 1: flux.safetensors, {told}")
     assert lines[-1].endswith("1 modules patched (model 1, clip 0), 0 dropped, 1 SKIPPED")
     assert list(model.patches) == [Q]
