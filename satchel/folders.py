@@ -7,8 +7,9 @@ table is injected by the nodes; the command line builds one from `--models`.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -42,6 +43,26 @@ class LocalModel:
     path: Path
     size: int
     mtime_ns: int
+    real_path: str = field(default="", compare=False)
+    """Where all links end, as the catalog knows it; empty: not looked up yet."""
+    file_id: tuple[int, int] = field(default=(0, 0), compare=False)
+    """Device and inode; zeros where the system did not say."""
+
+    @property
+    def key(self) -> str:
+        """The catalog's name of the file: its path behind all links."""
+        return self.real_path or str(self.path.resolve())
+
+    @classmethod
+    def at(cls, kind: str, name: str, path: Path) -> LocalModel:
+        """A file as it is on disk now.
+
+        Raises:
+            OSError: it is not there.
+        """
+        status = path.stat()
+        place = (status.st_dev, status.st_ino)
+        return cls(kind, name, path, status.st_size, status.st_mtime_ns, file_id=place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +105,11 @@ class ModelFolders:
                 status = path.stat()
             except (OSError, ValueError):
                 continue
-            if path.is_file():
-                return LocalModel(kind, relative, path, status.st_size, status.st_mtime_ns)
+            if stat.S_ISREG(status.st_mode):
+                place = (status.st_dev, status.st_ino)
+                return LocalModel(
+                    kind, relative, path, status.st_size, status.st_mtime_ns, file_id=place
+                )
         return None
 
     def get(self, kind: str, name: str) -> LocalModel:
@@ -128,27 +152,60 @@ def posix_name(name: str) -> str:
 
 
 def _walk(kind: str, root: Path) -> Iterator[LocalModel]:
-    for directory, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(
-            folder
-            for folder in folders
-            if not folder.startswith(".") and not _leads_back(Path(directory, folder))
-        )
-        for name in sorted(names):
-            path = Path(directory, name)
-            if path.suffix.lower() not in MODEL_EXTENSIONS:
-                continue
+    """Model files below a root: those of a folder first, then those of its folders, by name."""
+    pending = [(str(root), os.path.realpath(root), "")]
+    while pending:
+        directory, real, prefix = pending.pop()
+        files, folders = _listed(directory)
+        for entry in files:
             try:
-                status = path.stat()
+                status = entry.stat()
+                real_path = os.path.realpath(entry.path) if entry.is_symlink() else ""
             except OSError:
                 continue  # deleted meanwhile, or a dangling link
-            relative = path.relative_to(root).as_posix()
-            yield LocalModel(kind, relative, path, status.st_size, status.st_mtime_ns)
+            yield LocalModel(
+                kind, prefix + entry.name, Path(entry.path), status.st_size, status.st_mtime_ns,
+                real_path or os.path.join(real, entry.name), (status.st_dev, status.st_ino),
+            )  # fmt: skip
+        for folder in reversed(folders):
+            target = os.path.join(real, folder.name)
+            if folder.is_symlink():
+                target = os.path.realpath(folder.path)
+                if _leads_back(real, target):
+                    continue
+            pending.append((folder.path, target, f"{prefix}{folder.name}/"))
 
 
-def _leads_back(folder: Path) -> bool:
-    """Whether it is a link to a folder that it lies in, which would never end."""
-    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
+def _listed(directory: str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
+    """A folder's model files and its visible folders, sorted; nothing if it cannot be read."""
+    files: list[os.DirEntry[str]] = []
+    folders: list[os.DirEntry[str]] = []
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if os.path.splitext(entry.name)[1].lower() in MODEL_EXTENSIONS:
+                    (folders if _is_folder(entry) else files).append(entry)
+                elif not entry.name.startswith(".") and _is_folder(entry):
+                    folders.append(entry)
+    except OSError:
+        return [], []
+    return sorted(files, key=_entry_name), sorted(folders, key=_entry_name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _entry_name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+def _leads_back(real: str, target: str) -> bool:
+    """Whether a link in the folder `real` leads to a folder that it lies in: it would never end."""
+    return real == target or real.startswith(target.rstrip(os.sep) + os.sep)
 
 
 def open_folders(location: Path) -> ModelFolders:

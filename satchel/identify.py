@@ -1,68 +1,94 @@
-"""What a model file is, from its own bytes: digests, and what its header tells."""
+"""What a model file is, from its own bytes: digests, what its header tells, what is published."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .catalog.notes import Claim
+from .claims import header_claims
 from .errors import ModelNotFoundError
+from .examine import SAFETENSORS, examine, facts_of
 from .folders import LocalModel
-from .lora.identify import identify_lora
-from .safetensors_header import SafetensorsHeader, read_header
+from .hashes import DEFAULT_KINDS, FileDigests, computable, unavailable
+from .model_info import model_info
+from .safetensors_header import read_header
 from .workspace import Workspace
 
+if TYPE_CHECKING:
+    from .references.values import DigestKind
 
-def identify_file(path: Path, workspace: Workspace) -> dict[str, Any]:
+_NO_FACTS: dict[str, Any] = {
+    "architecture": None,
+    "candidates": [],
+    "dialect": None,
+    "algorithm": None,
+    "rank": {"min": None, "mode": None, "max": None},
+    "trainer": None,
+    "trigger_words": [],
+    "claimed_base_model": None,
+}
+
+
+def identify_file(
+    path: Path, workspace: Workspace, kinds: Collection[DigestKind] = DEFAULT_KINDS
+) -> dict[str, Any]:
     """Facts about one file, in the shape that `satchel identify --json` prints.
+
+    Args:
+        kinds: digests to compute beside those that are known.
 
     Raises:
         ModelNotFoundError: there is no such file.
         SafetensorsHeaderError: a .safetensors file that is none.
+        CancelledError: the workspace's work was cancelled.
     """
     if not path.is_file():
         raise ModelNotFoundError(
             f"There is no file {path}.", hint="Check the path.", name=str(path)
         )
-    header = None
-    if path.suffix.lower() in (".safetensors", ".sft"):
+    facts: dict[str, Any] = _NO_FACTS
+    claims: tuple[Claim, ...] = ()
+    if path.suffix.lower() in SAFETENSORS:
         header = read_header(path)
-    status = path.stat()
+        facts, claims = facts_of(header), header_claims(header.metadata)
     kind = workspace.folders.kind_of(path)
-    local = LocalModel(kind or "", path.name, path, status.st_size, status.st_mtime_ns)
-    digests = workspace.library().digests(local)
-    assert digests is not None, "a library that may hash always knows"
-    facts = _lora_facts(header)
+    model = LocalModel.at(kind or "", path.name, path)
+    digests = _digests(model, workspace, kinds)
+    workspace.catalog.files.remember(model, None, facts=facts)
+    workspace.catalog.notes.put(model, (), claims)
+    info = model_info([model], workspace.catalog)[0]
+    known = info.to_json()
     return {
         "name": path.name,
         "path": str(path),
         "size": digests.size,
         "sha256": digests.sha256,
         "autov3": digests.autov3,
+        "digests": dict(digests.by_kind()),
+        "unavailable": dict(unavailable(kinds, digests)),
         "kind": kind or ("loras" if facts["algorithm"] else None),
         **facts,
-    }
+        "claims": [
+            {"kind": claim.kind, "hex": claim.hex, "origin": claim.origin,
+             "true": digests.by_kind().get("AutoV3") == claim.hex}
+            for claim in claims
+        ],
+        "published": None if info.version is None else {
+            key: known[key]
+            for key in ("identified", "source", "model", "version", "air", "page", "base_model",
+                        "trigger_words", "licence", "permissions", "nsfw_level", "status")
+        },
+    }  # fmt: skip
 
 
-def _lora_facts(header: SafetensorsHeader | None) -> dict[str, Any]:
-    if header is None:
-        return {
-            "architecture": None,
-            "candidates": [],
-            "dialect": None,
-            "algorithm": None,
-            "rank": {"min": None, "mode": None, "max": None},
-            "trainer": None,
-            "trigger_words": [],
-            "claimed_base_model": None,
-        }
-    found = identify_lora(header)
-    return {
-        "architecture": found.architecture,
-        "candidates": list(found.candidates),
-        "dialect": found.dialect,
-        "algorithm": found.algorithm,
-        "rank": {"min": found.rank.min, "mode": found.rank.mode, "max": found.rank.max},
-        "trainer": found.trainer,
-        "trigger_words": list(found.trigger_words),
-        "claimed_base_model": found.claimed_base_model,
-    }
+def _digests(model: LocalModel, workspace: Workspace, kinds: Collection[DigestKind]) -> FileDigests:
+    known = workspace.catalog.digests(model)
+    wanted = set(computable(kinds, model.size)) - {"AutoV3"}  # which comes with every SHA256
+    if known is not None and wanted <= known.by_kind().keys():
+        return known
+    return examine(
+        model, workspace.catalog, {*DEFAULT_KINDS, *kinds},
+        report=workspace.report, cancellation=workspace.cancellation,
+    )  # fmt: skip

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from .catalog import Catalog
+from .examine import examine
 from .folders import LocalModel, ModelFolders, posix_name, without_extension
-from .hashes import FileDigests, hash_file
+from .hashes import FileDigests
 from .progress import Cancellation, Report, silent
 
 
@@ -23,14 +24,24 @@ class Library:
     cancellation: Cancellation | None = None
     may_hash: bool = True
     """Without it only known digests are used: nothing is read, and answers come at once."""
+    _asked: dict[LocalModel, FileDigests | None] = field(default_factory=dict)
+    """What the catalog said when many files were asked about at once."""
+
+    def look_up(self, models: Iterable[LocalModel]) -> None:
+        """Asks the catalog about many files at once; `digests` then answers for them without it."""
+        wanted = [model for model in models if self._asked.get(model) is None]
+        known = self.catalog.files.digests(wanted) if wanted else {}
+        self._asked.update({model: known.get(model) for model in wanted})
 
     def digests(self, model: LocalModel) -> FileDigests | None:
         """A file's digests; `None` only when they are unknown and `may_hash` is off."""
-        known = self.catalog.digests(model)
+        if model not in self._asked:
+            self.look_up([model])
+        known = self._asked[model]
         if known is not None or not self.may_hash:
             return known
-        digests = hash_file(model.path, report=self.report, cancellation=self.cancellation)
-        self.catalog.remember(model, digests)
+        digests = examine(model, self.catalog, report=self.report, cancellation=self.cancellation)
+        self._asked[model] = digests
         return digests
 
     def find_by_digest(self, kind: str, sha256: str, size: int | None) -> LocalModel | None:
@@ -41,10 +52,11 @@ class Library:
         candidates = [model for model in self._by_kind(kind) if size is None or model.size == size]
         known = self.catalog.files_with(sha256) if candidates else set()
         for model in candidates:
-            if (str(model.path.resolve()), model.size, model.mtime_ns) in known:
+            if (model.key, model.size, model.mtime_ns) in known:
                 return model
         if size is None or not self.may_hash:
             return None
+        self.look_up(candidates)
         return _first(candidates, lambda model: self._has(model, sha256))
 
     def find_by_file_name(self, name: str) -> list[LocalModel]:

@@ -74,6 +74,8 @@ class Settings:
     """Whether formats that can run code (`.ckpt`, `.pt`, ...) may be installed."""
     allow_remote_install: bool = False
     """Whether clients that are not on this machine may install models."""
+    update_check_hours: int = 0
+    """How often newer versions of local models are looked for; 0 never, unless somebody asks."""
 
     def source(self, kind: str) -> SourceSettings:
         """How a source is asked."""
@@ -104,6 +106,7 @@ class Settings:
             ),
             allow_pickle=env.get("SATCHEL_ALLOW_PICKLE", "").lower() in _TRUE,
             allow_remote_install=env.get("SATCHEL_ALLOW_REMOTE_INSTALL", "").lower() in _TRUE,
+            update_check_hours=_whole_number("SATCHEL_UPDATE_CHECK_HOURS", env, "24; 0 is never"),
         )
 
 
@@ -125,6 +128,15 @@ def lora_cache_bytes(environ: Mapping[str, str] | None = None) -> int:
             hint="Write it like 1073741824; 0 keeps nothing.",
         )
     return int(text)
+
+
+def _whole_number(variable: str, env: Mapping[str, str], example: str) -> int:
+    text = env.get(variable, "").strip()
+    if text and not (text.isascii() and text.isdigit()):
+        raise InvalidInputError(
+            f"{variable} is no whole number, 0 or more.", hint=f"Write it like {example}."
+        )
+    return int(text or 0)
 
 
 def origin_of(url: str) -> str:

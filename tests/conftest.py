@@ -23,6 +23,7 @@ OPERATOR_SETTINGS = (
     *("CIVITAI_TOKEN", "HF_TOKEN", "HF_ENDPOINT", "MODELSCOPE_API_TOKEN", "FAL_KEY",
       "REPLICATE_API_TOKEN"),
     "SATCHEL_TRUSTED_ORIGINS",
+    "SATCHEL_UPDATE_CHECK_HOURS",
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
 )  # fmt: skip
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
-from . import marketplace_arguments
+from . import file_arguments, marketplace_arguments
 from .parsers import add_command
 
 _EPILOG = """\
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"satchel {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_graph_commands(commands)
-    _add_file_commands(commands)
+    file_arguments.add_arguments(commands)
     marketplace_arguments.add_arguments(commands)
     return root
 
@@ -54,14 +54,6 @@ def _add_graph_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
         help="write the converted graph; without it, only tell what would become of each node",
     )  # fmt: skip
     _graphs(commands, "verify", "hash the models of a workflow again and compare")
-
-
-def _add_file_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    scan = add_command(commands, "scan", "list the model files of this machine")
-    scan.add_argument("kinds", nargs="*", metavar="KIND", help="such as loras; default: all")
-    scan.add_argument("--hash", action="store_true", help="hash the files that are not known yet")
-    identify = add_command(commands, "identify", "tell what a model file is, from its own bytes")
-    identify.add_argument("files", nargs="+", type=Path, metavar="FILE")
 
 
 def _graphs(

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import InvalidInputError, SatchelError
-from ..identify import identify_file
 from ..lora.presets import all_presets
 from ..workflow.author import build_lock
 from ..workflow.convert import convert
@@ -16,9 +15,8 @@ from ..workflow.install import install
 from ..workflow.plan import Plan, host_name, plan_document
 from ..workflow.verify import VerifiedModel, verify_document
 from ..workspace import Workspace
-from . import auth, marketplace, outputs, texts
+from . import auth, files, marketplace, outputs, texts
 from .result import Command, Result
-from .terminal import size_text, table
 
 
 def lock(arguments: argparse.Namespace, workspace: Workspace) -> Result:
@@ -102,48 +100,13 @@ def convert_nodes(arguments: argparse.Namespace, workspace: Workspace) -> Result
     )
 
 
-def scan(arguments: argparse.Namespace, workspace: Workspace) -> Result:
-    """Lists model files."""
-    unknown = [kind for kind in arguments.kinds if kind not in workspace.folders]
-    if unknown:
-        raise InvalidInputError(
-            f"{unknown[0]!r} is no model folder here.",
-            hint="Folders: " + ", ".join(sorted(workspace.folders.roots)) + ".",
-        )
-    library = workspace.library(may_hash=arguments.hash)
-    rows: list[tuple[str, ...]] = []
-    values = []
-    for model in workspace.folders.files(arguments.kinds or None):
-        digests = library.digests(model)
-        sha256, autov3 = (digests.sha256, digests.autov3) if digests else (None, None)
-        values.append(
-            {
-                "name": model.name,
-                "directory": model.kind,
-                "path": str(model.path),
-                "size": model.size,
-                "sha256": sha256,
-                "autov3": autov3,
-            }
-        )
-        rows.append((model.name, model.kind, size_text(model.size), sha256 or "not hashed"))
-    return Result(values, table(rows) if rows else texts.no_models(workspace.folders))
-
-
-def identify(arguments: argparse.Namespace, workspace: Workspace) -> Result:
-    """Tells what files are."""
-    values = [identify_file(path, workspace) for path in arguments.files]
-    return Result(values, "\n\n".join(texts.identify_text(value) for value in values))
-
-
 COMMANDS: Mapping[str, Command] = {
     "lock": lock,
     "plan": plan,
     "install": install_models,
     "convert": convert_nodes,
     "verify": verify,
-    "scan": scan,
-    "identify": identify,
+    **files.COMMANDS,
     **auth.COMMANDS,
     **marketplace.COMMANDS,
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..file_names import check_format, destination
 from ..folders import LEGACY_KINDS, LocalModel
 from ..hashes import FileDigests
 from ..identity import ModelIdentity
+from ..marketplaces.base import KnowsBaseModels, Marketplace
 from ..marketplaces.records import PublishedFile, PublishedVersion, SearchPage, SearchQuery
 from ..marketplaces.resolver import Resolver
 from ..references import FileNameReference, Reference, parse_reference, to_text
@@ -84,17 +86,7 @@ def resolve(arguments: argparse.Namespace, workspace: Workspace) -> Result:
 
 def search(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     """Looks for models by name."""
-    query = SearchQuery(
-        text=" ".join(arguments.query),
-        kinds=tuple(LEGACY_KINDS.get(kind, kind) for kind in arguments.kind),
-        base_models=tuple(arguments.base),
-        tags=tuple(arguments.tag),
-        author=arguments.author,
-        nsfw=arguments.nsfw,
-        sort=arguments.sort,
-        limit=arguments.limit,
-        cursor=arguments.cursor,
-    )
+    query = _query(arguments)
     resolver = workspace.resolver()
     markets = [m for m in resolver.marketplaces if arguments.source in (None, m.kind)]
     if not markets:
@@ -116,6 +108,8 @@ def search(arguments: argparse.Namespace, workspace: Workspace) -> Result:
             complaints.append(f"{market.label}: {error}")
     if failure is not None and not pages:
         raise failure
+    if query.base_models and not any(page.versions for page in pages.values()):
+        complaints += _unknown_base_models(query.base_models, markets)
     return Result(
         [{"source": kind, "cursor": page.cursor or None,
           "versions": [version.to_json() for version in page.versions]}
@@ -124,6 +118,38 @@ def search(arguments: argparse.Namespace, workspace: Workspace) -> Result:
         0 if any(page.versions for page in pages.values()) else 1,
         tuple(complaints),
     )  # fmt: skip
+
+
+def _query(arguments: argparse.Namespace) -> SearchQuery:
+    return SearchQuery(
+        text=" ".join(arguments.query),
+        kinds=tuple(LEGACY_KINDS.get(kind, kind) for kind in arguments.kind),
+        base_models=tuple(arguments.base),
+        tags=tuple(arguments.tag),
+        author=arguments.author,
+        nsfw=arguments.nsfw,
+        sort=arguments.sort,
+        limit=arguments.limit,
+        cursor=arguments.cursor,
+    )
+
+
+def _unknown_base_models(wanted: Sequence[str], markets: Sequence[Marketplace]) -> list[str]:
+    """A sentence for each base model that a source has no such word for."""
+    told = []
+    for market in markets:
+        if isinstance(market, KnowsBaseModels):
+            try:
+                words = market.base_models()
+            except MarketplaceError:
+                continue
+            for name in wanted:
+                if name not in words:
+                    near = get_close_matches(name, words, 5, 0.4) or list(words[:5])
+                    told.append(
+                        f"{market.label} has no base model {name!r}; it has {', '.join(near)}, ..."
+                    )
+    return told
 
 
 def _local_identity(name: str, workspace: Workspace) -> ModelIdentity:

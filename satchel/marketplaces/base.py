@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import requests
 
@@ -27,6 +27,24 @@ class Availability:
     access: Access
     reason: str = ""
     """One sentence, for anything but `open`."""
+
+
+@runtime_checkable
+class KnowsBaseModels(Protocol):
+    """What a marketplace may have beside `Marketplace`: a list of its words for base models."""
+
+    @property
+    def label(self) -> str:
+        """Its name for people."""
+        ...
+
+    def base_models(self) -> tuple[str, ...]:
+        """The base models that the site offers now; it grows.
+
+        Raises:
+            MarketplaceError: the site does not answer properly.
+        """
+        ...
 
 
 class Marketplace(Protocol):

@@ -7,7 +7,6 @@ are rebuilt from ids.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,10 +22,11 @@ from ..identity import Source
 from ..progress import Cancellation
 from ..references.values import CivitaiReference, DigestReference, Reference
 from ..settings import Settings, origin_of
-from .base import Access, Availability, TokenState
+from .base import Availability, TokenState
 from .civitai_api import CivitaiApi, not_found
+from .civitai_availability import availability
 from .civitai_choice import ambiguous, candidates
-from .civitai_errors import archived, disabled, early_access, login_required, raise_for_download
+from .civitai_errors import archived, raise_for_download
 from .civitai_records import (
     KIND_OF_TYPE,
     MARKETPLACE,
@@ -35,7 +35,6 @@ from .civitai_records import (
     items,
     published_digests,
     source_of,
-    text,
     version_of,
     versions_of_model,
 )
@@ -43,11 +42,9 @@ from .records import PublishedFile, PublishedVersion, SearchPage, SearchQuery
 from .transport import Transport
 from .url_policy import UrlPolicy
 
-LOGIN_CHECKS = 8
-"""Up to so many models are each asked whether they need a login; for more, only trying tells."""
-_CHECKS_AT_ONCE = 4
 EMPTY_PAGES = 5
 """How many empty pages in a row a search skips before it hands one on."""
+_PARTS = frozenset({"diffusion_models", "text_encoders"})
 SORTS = {"downloads": "Most Downloaded", "newest": "Newest", "rating": "Highest Rated"}
 
 
@@ -110,13 +107,14 @@ class Civitai:
         models = self._api.models_with("modelVersionIds", ids) if ids else []
         found = [version for model in models for version in versions_of_model(model)]
         wanted = [one for one in found if int(one.version_id) in ids]
-        for version_id in set(ids) - {int(one.version_id) for one in wanted}:
+        listed = {int(one.version_id) for one in wanted}
+        for version_id in (number for number in ids if number not in listed):
             try:  # lists leave out models of real people, which are there by id
                 wanted.append(version_of(self._api.version(version_id), {}))
             except NotFoundError:
                 continue
         if not ids:
-            bodies = [self._api.by_digest(digest) for digest in digests[:LOGIN_CHECKS]]
+            bodies = [self._api.by_digest(digest) for digest in digests]
             wanted = [version_of(body, {}) for body in bodies if body is not None]
         return tuple(sorted(wanted, key=lambda one: one.model_type != "Checkpoint"))
 
@@ -157,6 +155,8 @@ class Civitai:
 
     def search(self, query: SearchQuery) -> SearchPage:
         types = [name for name, kind in KIND_OF_TYPE.items() if kind in query.kinds]
+        if _PARTS & set(query.kinds) and "Checkpoint" not in types:
+            types.append("Checkpoint")  # whose files may be a diffusion model and its encoders
         if query.kinds and not types:
             return SearchPage(())
         fixed = [
@@ -189,57 +189,7 @@ class Civitai:
     # --- availability ------------------------------------------------------------------------
 
     def availability(self, wanted: Sequence[tuple[Source, str]]) -> Sequence[Availability]:
-        try:
-            known = self._api.by_sha256(
-                sha256 for source, sha256 in wanted if sha256 and source.version_id is not None
-            )
-        except (MarketplaceError, ForbiddenUrlError) as error:
-            return [_unknown(error)] * len(wanted)
-        answers = [self._as_listed(source, known.get(sha256, ())) for source, sha256 in wanted]
-        doubtful = [index for index, answer in enumerate(answers) if answer is None]
-        if len(doubtful) > LOGIN_CHECKS:
-            pairs = zip(answers, wanted, strict=True)
-            return [answer or _in_doubt(pair, known) for answer, pair in pairs]
-        with ThreadPoolExecutor(_CHECKS_AT_ONCE) as pool:
-            asked = pool.map(lambda index: self._ask(*wanted[index]), doubtful)
-            answers_of = dict(zip(doubtful, asked, strict=True))
-        return [answer or answers_of[index] for index, answer in enumerate(answers)]
-
-    def _as_listed(
-        self, source: Source, versions: Sequence[Mapping[str, Any]]
-    ) -> Availability | None:
-        """What the batch alone tells; None when there is more to ask."""
-        if source.version_id is None:
-            return Availability("unknown", "The lock does not say which version it is.")
-        seen = self._api.seen.get(source.version_id)
-        if seen is not None and version_of(seen, {}).status == "archived":
-            return Availability("gone", str(archived()))
-        body = next((one for one in versions if one["id"] == source.version_id), None)
-        if body is None:
-            return None
-        version = version_of(body, {})
-        if version.status == "generation_only":
-            return Availability("gone", str(disabled()))
-        if version.status == "early_access":
-            refusal = early_access(version.early_access_until)
-            access: Access = "unknown" if self._has_token else "login"
-            return Availability(access, f"{refusal} {refusal.hint}")
-        return Availability("open") if self._has_token else None
-
-    def _ask(self, source: Source, sha256: str) -> Availability:
-        try:
-            mini = self._api.mini(source.version_id or 0, source.file_id)
-        except NotFoundError:
-            return Availability("gone", "Civitai does not have it any more.")
-        except (MarketplaceError, ForbiddenUrlError) as error:
-            return _unknown(error)
-        now = dict(published_digests(mini)).get("SHA256")
-        if now and now != sha256:
-            return Availability("gone", "Civitai now serves another file in its place.")
-        if (mini.get("requireAuth") or mini.get("checkPermission")) and not self._has_token:
-            refusal = login_required()
-            return Availability("login", f"{refusal} {refusal.hint}")
-        return Availability("open")
+        return availability(self._api, wanted, has_token=self._has_token)
 
     def check_token(self) -> TokenState:
         if not self._has_token:
@@ -298,18 +248,10 @@ def _files_with(
 
 def _newest(body: Mapping[str, Any], query: SearchQuery) -> tuple[PublishedVersion, ...]:
     """The newest version of a model that a search may show; none when it lost them all."""
-    versions = versions_of_model(body)
+    versions = [
+        version
+        for version in versions_of_model(body)
+        if not query.kinds or any(file.identity.kind in query.kinds for file in version.files)
+    ]
     fitting = [one for one in versions if one.base_model in query.base_models]
     return tuple((fitting or versions)[:1])
-
-
-def _in_doubt(
-    pair: tuple[Source, str], known: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> Availability:
-    if any(one["id"] == pair[0].version_id for one in known.get(pair[1], ())):
-        return Availability("unknown")  # it is there; whether it needs a login is not said
-    return Availability("unknown", "Civitai does not list these bytes there any more.")
-
-
-def _unknown(error: MarketplaceError | ForbiddenUrlError) -> Availability:
-    return Availability("unknown", text(f"{error} {error.hint}"))

@@ -30,6 +30,10 @@ IDS_BATCH = 10_000
 """Most digests that one request to the ids route takes."""
 
 
+RESOURCES = 50
+"""Most models that an image is believed to be made with: its facts are its poster's text."""
+
+
 class CivitaiApi:
     """The routes of one Civitai, or of a mirror that speaks its API."""
 
@@ -145,7 +149,7 @@ class CivitaiApi:
         hashes += list(table(meta.get("hashes")).values())
         whole = dict.fromkeys(number for value in ids if (number := count(value)) is not None)
         digests = [digest for digest in texts(hashes) if digest.isalnum() and len(digest) <= 64]
-        return list(whole), [digest.lower() for digest in digests]
+        return list(whole)[:RESOURCES], [digest.lower() for digest in digests][:RESOURCES]
 
     def enums(self) -> Mapping[str, tuple[str, ...]]:
         """The words that the site knows, by the name of their list; all of them grow."""

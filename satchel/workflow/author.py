@@ -32,6 +32,7 @@ def build_lock(
     library = workspace.library()
     earlier = {model.key: model for model in document.lock.models} if document.lock else {}
     named = named_models(document)
+    library.look_up(local for model in named for local in _locate(model, library))
     models: list[LockedModel] = []
     for index, model in enumerate(named):
         workspace.report(Progress("hashing", model.name, 0, 0, index, len(named)))

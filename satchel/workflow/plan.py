@@ -246,7 +246,7 @@ def _with_fresh_sources(planned: list[PlannedModel], resolver: Resolver) -> list
     asked = {
         entry.model.identity.sha256: None
         for entry in planned
-        if entry.target is not None and not entry.model.identity.sources
+        if entry.target is not None and not _has_address(entry.model.identity)
     }
     wanted = [sha256 for sha256 in asked if sha256 is not None]
     if not wanted:
@@ -260,7 +260,7 @@ def _with_fresh_sources(planned: list[PlannedModel], resolver: Resolver) -> list
     result = []
     for entry in planned:
         identity = entry.model.identity
-        if entry.target is None or identity.sources or identity.sha256 is None:
+        if entry.target is None or _has_address(identity) or identity.sha256 is None:
             result.append(entry)
         elif sources := found.get(identity.sha256, ()):
             model = replace(entry.model, identity=replace(identity, sources=sources))
@@ -268,6 +268,11 @@ def _with_fresh_sources(planned: list[PlannedModel], resolver: Resolver) -> list
         else:
             result.append(replace(entry, target=None, reason=reason))
     return result
+
+
+def _has_address(identity: ModelIdentity) -> bool:
+    """Whether some source says where the file is, and not only the page of its model."""
+    return any(one.kind != "civitai" or one.version_id is not None for one in identity.sources)
 
 
 def _with_mirrors(

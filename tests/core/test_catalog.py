@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from satchel.catalog import Catalog
-from satchel.catalog.store import FOUND_SECONDS, NOT_FOUND_SECONDS
+from satchel.catalog.answers import FOUND_SECONDS, NOT_FOUND_SECONDS
 from satchel.errors import CatalogError
 from satchel.folders import LocalModel
 from satchel.hashes import FileDigests

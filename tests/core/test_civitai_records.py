@@ -307,6 +307,11 @@ def test_a_search_finds_by_words_kinds_base_models_and_author(civitai):
     assert ("Dolly Zoom (High + Low)", "Wan Video 2.2 I2V-A14B") in search(civitai, tags=("video",))
 
 
+def test_parts_of_checkpoints_are_found_by_their_folder(civitai):
+    assert search(civitai, text="quiet", kinds=("text_encoders",)) == [("Quiet Harbor", "Flux.1 D")]
+    assert search(civitai, text="ink", kinds=("diffusion_models",)) == []
+
+
 def test_a_kind_that_the_site_has_no_word_for_finds_nothing_instead_of_everything(civitai, market):
     assert search(civitai, text="ink", kinds=("audio_encoders",)) == []
     assert market.requests == []

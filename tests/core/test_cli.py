@@ -34,13 +34,15 @@ from satchel.workflow.containers import png
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs/lock.schema.json").read_text(encoding="utf-8"))
-COMMANDS = ("lock", "plan", "install", "convert", "verify", "scan", "identify", "get")
+COMMANDS = ("lock", "plan", "install", "convert", "verify", "scan", "identify", "find", "updates",
+            "get")  # fmt: skip
 PLAN_KEYS = {"models", "bytes_to_fetch", "bytes_free", "ok", "installable"}
 PLANNED_KEYS = {"name", "directory", "state", "local", "source", "bytes", "fetch", "reason",
                 "used_by", "sha256"}  # fmt: skip
 IDENTIFY_KEYS = {"name", "path", "size", "sha256", "autov3", "kind", "architecture", "candidates",
                  "dialect", "algorithm", "rank", "trainer", "trigger_words",
-                 "claimed_base_model"}  # fmt: skip
+                 "claimed_base_model", "digests", "unavailable", "claims",
+                 "published"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -966,3 +968,101 @@ def test_a_python_without_a_dependency_is_told_which_python_to_use(tmp_path: Pat
     assert done.returncode == 2
     assert "this Python has no filelock" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# --- what is here --------------------------------------------------------------------------------
+
+
+def test_identify_computes_all_six_digests_when_asked(run: Run, author: Path):
+    path = author / "loras/style/ink.safetensors"
+
+    (value,) = run("identify", "--all-digests", path, "--models", author, "--json").json
+
+    known = value["digests"].keys() | value["unavailable"].keys()
+    assert known == {"SHA256", "AutoV1", "AutoV2", "AutoV3", "BLAKE3", "CRC32"}
+    assert value["digests"]["SHA256"] == sha256_of(path)
+    assert value["unavailable"]["AutoV1"] == "It is only defined for files of 2 MiB or more."
+
+
+def test_identify_says_whether_the_header_tells_the_truth(run: Run, author: Path):
+    path = write_safetensors(
+        author / "loras/x.safetensors", metadata={"sshs_model_hash": "ab" * 32}
+    )
+
+    (value,) = run("identify", path, "--models", author, "--json").json
+
+    assert value["claims"] == [
+        {"kind": "AutoV3", "hex": "ab" * 6, "origin": "header", "true": False}
+    ]
+
+
+def test_scan_looks_files_up_and_find_and_identify_then_know_them(
+    run: Run, author: Path, market: Marketplace, published: dict[str, Published]
+):
+    path = author / "loras/style/ink.safetensors"
+    assert run("scan", "--look-up", "--models", author).status == 0
+    market.clear_requests()
+
+    found = run("find", "style\\ink.safetensors", "--models", author, "--json").json
+    (identified,) = run("identify", path, "--models", author, "--json").json
+
+    assert (found["how"], [model["model"] for model in found["models"]]) == ("name", ["Ink"])
+    assert found["models"][0]["identified"] == "bytes"
+    assert identified["published"]["air"].endswith(f"@{published['ink'].version_id}")
+    assert "Ink" in run("find", sha256_of(path)[:10], "--models", author).out
+    assert market.requests == []
+
+
+def test_find_says_when_nothing_fits(run: Run, author: Path):
+    outcome = run("find", "nothing like it", "--models", author)
+
+    assert (outcome.status, outcome.out) == (1, "No file here fits.\n")
+    assert run("find", "x", "--kind", "nope", "--models", author).status == 2
+
+
+def test_find_tells_only_of_the_folders_that_are_meant(run: Run, author: Path, tmp_path: Path):
+    write_safetensors(tmp_path / "other/loras/ink2.safetensors")
+    run("scan", "--models", tmp_path / "other")
+
+    assert run("find", "ink2", "--models", author).status == 1
+    assert run("find", "ink2", "--models", tmp_path / "other").status == 0
+
+
+def test_updates_names_the_newer_version(
+    run: Run, author: Path, market: Marketplace, published: dict[str, Published], tmp_path: Path
+):
+    newer = write_safetensors(tmp_path / "newer.safetensors", seed=7)
+    market.publish(newer, model_name="Ink", version_name="v9", in_model=published["ink"])
+    unhashed = run("updates", "--models", author)
+    assert "2 files are not hashed yet" in unhashed.out
+    run("scan", "--hash", "--models", author)
+
+    outcome = run("updates", "--models", author)
+
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "v9" in outcome.out
+    assert "2 published models are here, 1 of them have newer versions." in outcome.out
+    (update,) = run("updates", "loras", "--models", author, "--json").json["updates"]
+    assert update["newer"][0]["version"] == "v9"
+
+
+def test_updates_of_known_models_send_no_digests(
+    run: Run, author: Path, market: Marketplace, published: dict[str, Published]
+):
+    run("scan", "--hash", "--models", author)
+    market.clear_requests()
+
+    assert run("updates", "--known-only", "--models", author).status == 0
+    assert market.requests == []
+
+
+def test_updates_says_when_nobody_answers(
+    run: Run, author: Path, market: Marketplace, published: dict[str, Published]
+):
+    run("scan", "--hash", "--models", author)
+    market.fault("region_451", times=None)
+
+    outcome = run("updates", "--models", author)
+
+    assert outcome.status == 1
+    assert "not available" in outcome.err or "region" in outcome.err

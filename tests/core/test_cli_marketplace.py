@@ -180,6 +180,13 @@ def test_a_search_that_fails_or_cannot_be_is_told(run, market):
     assert "does not serve this region" in error
 
 
+def test_a_base_model_that_the_site_has_no_word_for_is_told(run, lora):
+    status, _, error = run("search", "ink", "--base", "Ilustrious")
+
+    assert status == 1
+    assert "Civitai has no base model 'Ilustrious'; it has Illustrious" in error
+
+
 def test_nothing_found_is_said(run):
     assert run("search", "nothing")[:2] == (1, "Nothing was found.\n")
 

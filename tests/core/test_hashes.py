@@ -1,73 +1,93 @@
-"""SHA256 and AutoV3 in one read."""
+"""All six digests in one read."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import struct
+import threading
+import zlib
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from support.models import write_safetensors
 
+from satchel import hashes
 from satchel.errors import CancelledError
-from satchel.hashes import CHUNK_BYTES, FileDigests, hash_file, payload_start
+from satchel.hashes import (
+    ALL_KINDS,
+    CHUNK_BYTES,
+    FileDigests,
+    computable,
+    hash_file,
+    hash_files,
+    payload_start,
+    unavailable,
+)
 from satchel.progress import Cancellation
 
-TINY = (
-    "IAEAAAAAAAB7Il9fbWV0YWRhdGFfXyI6eyJzc19uZXR3b3JrX21vZHVsZSI6Im5ldHdvcmtzLmxvcmEiLCJzc2hzX21vZG"
-    "VsX2hhc2giOiIwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw"
-    "MDAwIn0sImEubG9yYV9kb3duLndlaWdodCI6eyJkdHlwZSI6IkYzMiIsInNoYXBlIjpbMiwyXSwiZGF0YV9vZmZzZXRzIj"
-    "pbMCwxNl19LCJhLmxvcmFfdXAud2VpZ2h0Ijp7ImR0eXBlIjoiRjMyIiwic2hhcGUiOlsyLDJdLCJkYXRhX29mZnNldHMi"
-    "OlsxNiwzMl19fSAgICAAAIA/AAAAQAAAQEAAAIBAAACgQAAAwEAAAOBAAAAAQQ=="
-)
-TINY_WITH_OTHER_METADATA = (
-    "6AAAAAAAAAB7Il9fbWV0YWRhdGFfXyI6eyJzc19uZXR3b3JrX21vZHVsZSI6Im5ldHdvcmtzLmxvcmEiLCJ0aXRsZSI6Im"
-    "VkaXRlZCBtZXRhZGF0YSJ9LCJhLmxvcmFfZG93bi53ZWlnaHQiOnsiZHR5cGUiOiJGMzIiLCJzaGFwZSI6WzIsMl0sImRh"
-    "dGFfb2Zmc2V0cyI6WzAsMTZdfSwiYS5sb3JhX3VwLndlaWdodCI6eyJkdHlwZSI6IkYzMiIsInNoYXBlIjpbMiwyXSwiZG"
-    "F0YV9vZmZzZXRzIjpbMTYsMzJdfX0gICAgICAgAACAPwAAAEAAAEBAAACAQAAAoEAAAMBAAADgQAAAAEE="
-)
-# Computed with the arithmetic of Civitai's scanner (civitai/model-scanner, HashTask.cs).
-VECTORS = {
-    "no safetensors": (
-        b"hello world",
-        "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9",
-        "85c76dcae229",
-    ),
-    "tiny safetensors": (
-        base64.b64decode(TINY),
-        "5c31228594c022cce989f8586563fe36832f1ebfab6ab7737834ea6db6b960ae",
-        "af7de0621354",
-    ),
-    "the same tensors with other metadata": (
-        base64.b64decode(TINY_WITH_OTHER_METADATA),
-        "1442ff0017dedcbd9b5e670974d7e910f2767ed226769a30c03d11391e5f0996",
-        "af7de0621354",
-    ),
-    "a zero header length": (
-        bytes(0x200000),
-        "5647f05ec18958947d32874eeb788fa396a05d0bab7c1b71f112ceb7e9b31eee",
-        "f40a75d5e289",
-    ),
-    "a torch zip": (
-        b"PK\x03\x04" + b"\xff" * 60,
-        "ed898ab4586604c77bcded210b92bc3245ab38744599b2db2b878149743ec8cb",
-        "528ff50ab05e",
-    ),
-    "nothing": (
-        b"",
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-        None,
-    ),
-}
+ROOT = Path(__file__).resolve().parents[2]
+VECTORS = json.loads((ROOT / "tests/data/hashes/vectors.json").read_text())
+"""All six digests of small files, computed with the arithmetic of Civitai's scanner."""
+WITH_BLAKE3 = find_spec("blake3") is not None
 
 
-@pytest.mark.parametrize("name", VECTORS)
-def test_digests_are_the_scanners(name, tmp_path):
-    content, sha256, autov3 = VECTORS[name]
+def content_of(vector) -> bytes:
+    if "b64" in vector:
+        return base64.b64decode(vector["b64"])
+    size = vector["size"]
+    if vector["name"] == "safetensors_2MiB_plus":
+        tensor = {"dtype": "F32", "shape": [524288], "data_offsets": [0, 2097152]}
+        header = {"__metadata__": {"format": "pt"}, "w": tensor}
+        text = json.dumps(header, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        blocks = (hashlib.sha256(f"big:{number}".encode()).digest() for number in range(1 << 16))
+        return struct.pack("<Q", len(text)) + text + b"".join(blocks)
+    if vector["name"] == "torch_zip_like":
+        return b"PK\x03\x04" + b"\xff" * 60
+    return bytes(size)
+
+
+@pytest.mark.parametrize("threads", [True, False])
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
+def test_all_six_digests_are_the_scanners(vector, threads, tmp_path):
     path = tmp_path / "file"
-    path.write_bytes(content)
+    path.write_bytes(content_of(vector))
+    expected = {
+        kind: hex_.lower() for kind, hex_ in vector["digests"].items()
+        if hex_ is not None and (WITH_BLAKE3 or kind != "BLAKE3")
+    }  # fmt: skip
+    if vector["size"] == 0:
+        expected["CRC32"] = "00000000"
 
-    assert hash_file(path) == FileDigests(sha256, autov3, len(content))
+    digests = hash_file(path, ALL_KINDS, threads=threads)
+
+    found = digests.by_kind()
+    if vector["size"] == 0:  # the vector says nothing of it
+        found.pop("BLAKE3", None)
+    assert found == expected
+    assert digests.size == vector["size"]
+
+
+def test_by_default_only_sha256_and_autov3_are_computed(tmp_path):
+    path = write_safetensors(tmp_path / "a.safetensors", {"w": (600_000,)})
+
+    assert set(hash_file(path).by_kind()) == {"SHA256", "AutoV2", "AutoV3"}
+
+
+def test_a_digest_that_cannot_be_computed_is_missing_with_a_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(hashes, "_blake3", lambda: None)
+    path = tmp_path / "file"
+    path.write_bytes(b"\x30" + bytes(7) + b"short")
+
+    digests = hash_file(path, ALL_KINDS)
+
+    assert set(digests.by_kind()) == {"SHA256", "AutoV2", "CRC32"}
+    assert set(unavailable(ALL_KINDS, digests)) == {"AutoV1", "AutoV3", "BLAKE3"}
+    assert "blake3 module" in unavailable(["BLAKE3"], digests)["BLAKE3"]
+    assert computable(ALL_KINDS, digests.size) == ["SHA256", "AutoV2", "AutoV3", "CRC32"]
 
 
 @pytest.mark.parametrize(
@@ -97,12 +117,13 @@ def test_chunk_borders_leave_no_mark(tmp_path, header_end, extra):
     path = tmp_path / "file"
     path.write_bytes(content)
 
-    digests = hash_file(path)
+    digests = hash_file(path, ["AutoV3", "CRC32"])
 
     assert digests == FileDigests(
         hashlib.sha256(content).hexdigest(),
         hashlib.sha256(body).hexdigest()[:12],
         len(content),
+        crc32=zlib.crc32(content).to_bytes(4, "little").hex(),
     )
 
 
@@ -115,8 +136,8 @@ def test_progress_counts_the_bytes_of_the_file(tmp_path):
     size = path.stat().st_size
     assert [(event.state, event.name, event.total) for event in seen] == [
         ("hashing", "a.safetensors", size)
-    ] * 2
-    assert [event.done for event in seen] == [CHUNK_BYTES, size]
+    ] * len(seen)
+    assert [event.done for event in seen] == [*range(CHUNK_BYTES, size, CHUNK_BYTES), size]
 
 
 def test_a_cancelled_hash_stops_at_the_next_chunk(tmp_path):
@@ -137,3 +158,58 @@ def test_a_cancelled_hash_stops_at_the_next_chunk(tmp_path):
 def test_a_missing_file_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         hash_file(tmp_path / "missing")
+
+
+def test_several_files_are_hashed_at_once_and_a_missing_one_stops_none(tmp_path):
+    paths = [
+        write_safetensors(tmp_path / f"{number}.safetensors", {"w": (300_000,)}, seed=number)
+        for number in range(4)
+    ]
+    both = threading.Barrier(2, timeout=20)
+    met = []
+
+    def meet(progress):
+        if progress.done == progress.total and len(met) < 2:
+            met.append(progress.name)
+            both.wait()  # breaks, and fails the test, unless two files are under way
+
+    found = dict(hash_files([*paths, tmp_path / "missing"], at_once=2, report=meet))
+
+    assert {path: found[path] for path in paths} == {path: hash_file(path) for path in paths}
+    assert isinstance(found[tmp_path / "missing"], FileNotFoundError)
+
+
+def test_whoever_stops_listening_stops_the_hashing(tmp_path):
+    paths = [
+        write_safetensors(tmp_path / f"{number}.safetensors", {"w": (300_000,)}, seed=number)
+        for number in range(30)
+    ]
+    seen = set()
+
+    for _ in hash_files(paths, at_once=2, report=lambda event: seen.add(event.name)):
+        break
+
+    assert len(seen) < 10
+
+
+def test_cancelling_stops_all_files(tmp_path):
+    paths = [write_safetensors(tmp_path / f"{number}", {"w": (9,)}) for number in range(5)]
+    cancellation = Cancellation()
+    cancellation.cancel()
+
+    with pytest.raises(CancelledError):
+        list(hash_files(paths, cancellation=cancellation))
+
+
+def test_what_goes_wrong_in_a_digests_own_thread_is_raised(tmp_path, monkeypatch):
+    class Broken(hashes._Crc32):
+        def update(self, data):
+            raise MemoryError("no room")
+
+    monkeypatch.setitem(hashes._MAKERS, "CRC32", Broken)
+    for size in (10, CHUNK_BYTES * 20):
+        path = tmp_path / str(size)
+        path.write_bytes(bytes(size))
+        with pytest.raises(MemoryError):
+            hash_file(path, ["CRC32"])
+    assert not [one for one in threading.enumerate() if one.name == "satchel-digest"]

@@ -16,7 +16,8 @@ from satchel.errors import (
 )
 from satchel.identity import ModelIdentity, Source
 from satchel.marketplaces import resolver as resolver_module
-from satchel.marketplaces.civitai import LOGIN_CHECKS, Civitai, download_url
+from satchel.marketplaces.civitai import Civitai, download_url
+from satchel.marketplaces.civitai_availability import LOGIN_CHECKS
 from satchel.progress import Cancellation
 from satchel.references import (
     CivitaiReference,
@@ -24,6 +25,7 @@ from satchel.references import (
     FileNameReference,
     parse_reference,
 )
+from satchel.workflow.collect import source_of_url
 from satchel.workflow.documents import WorkflowDocument
 from satchel.workflow.lock import Lock, LockedModel
 from satchel.workflow.plan import plan_document
@@ -155,6 +157,19 @@ def test_a_known_digest_is_not_asked_about_again(market, space, publish):
         assert space.resolver().look_up([digest]).sources[digest]
 
     assert len(market.requests) == 1
+
+
+def test_the_page_of_a_model_is_no_address_but_its_digest_is(market, space, publish):
+    published = publish()
+    page = source_of_url(f"https://civitai.com/models/{published.model_id}")
+    model = ModelIdentity("loras", "a.safetensors", published.sha256.lower(), sources=(page,))
+    lock = Lock((LockedModel(model, ("4",)),))
+
+    (planned,) = plan_document(WorkflowDocument("x.json", lock=lock), space).models
+
+    assert (planned.state, planned.target is not None) == ("missing", True)
+    sources = planned.model.identity.sources
+    assert [source.version_id for source in sources] == [published.version_id]
 
 
 # --- digests -------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ USER_ID = 771204
 
 MODEL_DEFAULTS: dict[str, Any] = {
     "description": "<p>Published for a test.</p>",
+    "availability": "Public",
     "allowNoCredit": True,
     "allowCommercialUse": ["Image", "RentCivit"],
     "allowDerivatives": True,

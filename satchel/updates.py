@@ -1,0 +1,152 @@
+"""Which local files have a newer published version. Nothing is asked unless somebody says so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .catalog import Catalog
+from .enrich import fetch_models
+from .errors import MarketplaceError
+from .folders import LocalModel
+from .marketplaces.batches import AnswersInBatches
+from .marketplaces.records import PublishedVersion
+from .model_info import ModelInfo, model_info
+from .progress import Progress
+from .workspace import Workspace
+
+FRESH_SECONDS = 6 * 3600
+"""How long an answer about a model's versions counts as new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A file whose model has versions that were published later and are not here."""
+
+    model: LocalModel
+    here: PublishedVersion
+    newer: tuple[PublishedVersion, ...]
+    """Those for the same base model first, the newest of them first."""
+
+    @property
+    def same_base_model(self) -> bool:
+        """Whether one of them is for the base model that the file is for."""
+        return self.newer[0].base_model == self.here.base_model
+
+    def to_json(self) -> dict[str, Any]:
+        newest = self.newer[0]
+        return {
+            "name": self.model.name,
+            "directory": self.model.kind or None,
+            "source": self.here.source,
+            "model": self.here.model_name,
+            "version": self.here.version_name,
+            "base_model": self.here.base_model,
+            "same_base_model": self.same_base_model,
+            "newer": [
+                {
+                    "version": version.version_name,
+                    "version_id": version.version_id,
+                    "base_model": version.base_model,
+                    "published_at": version.published_at or None,
+                    "status": version.status,
+                    "air": version.air or None,
+                    "page": version.page_url or None,
+                }
+                for version in self.newer
+            ],
+            "page": newest.page_url or None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Updates:
+    """What is newer, of how many models."""
+
+    updates: tuple[Update, ...]
+    checked: int
+    """Published models that files here belong to."""
+    failures: tuple[str, ...] = ()
+    """A sentence per marketplace that did not answer: its models are as they were known."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "updates": [update.to_json() for update in self.updates],
+            "checked": self.checked,
+            "failures": list(self.failures),
+        }
+
+
+def check_updates(
+    models: Sequence[LocalModel], workspace: Workspace, *, max_age: float = FRESH_SECONDS
+) -> Updates:
+    """Asks marketplaces for the versions of the models that files are, a hundred at a time.
+
+    Args:
+        max_age: seconds for which earlier answers are good enough; `inf` asks nobody.
+
+    Raises:
+        CancelledError: the workspace's work was cancelled.
+        CatalogError: the catalog cannot be used.
+    """
+    infos = [info for info in model_info(models, workspace.catalog, read_headers=False)
+             if info.version is not None and info.version.model_id]  # fmt: skip
+    failures = []
+    for market in workspace.resolver().marketplaces:
+        if not isinstance(market, AnswersInBatches):
+            continue
+        due = _due(infos, market.kind, workspace.catalog, max_age)
+        workspace.report(Progress("resolving", market.label, 0, 0, 0, len(due)))
+        try:
+            fetch_models(market, due, workspace.catalog)
+        except MarketplaceError as error:
+            failures.append(f"{error} {error.hint}".strip())
+    here = _here(infos)
+    found = [_update(info, here, workspace.catalog) for info in infos]
+    models_here = {(info.version.source, info.version.model_id) for info in infos if info.version}
+    return Updates(tuple(update for update in found if update), len(models_here), tuple(failures))
+
+
+def check_scheduled(models: Sequence[LocalModel], workspace: Workspace) -> Updates | None:
+    """The same as often as the operator wants it, for a timer to call; `None` when it is off.
+
+    Raises:
+        CancelledError: the workspace's work was cancelled.
+        CatalogError: the catalog cannot be used.
+    """
+    hours = workspace.settings.update_check_hours
+    return check_updates(models, workspace, max_age=hours * 3600) if hours > 0 else None
+
+
+def _due(infos: Sequence[ModelInfo], source: str, catalog: Catalog, max_age: float) -> list[str]:
+    ids = dict.fromkeys(
+        info.version.model_id for info in infos if info.version and info.version.source == source
+    )
+    checked = catalog.records.checked_at(source, ids)
+    now = time.time()
+    return [model_id for model_id in ids if now - checked.get(model_id, -max_age) >= max_age]
+
+
+def _here(infos: Sequence[ModelInfo]) -> frozenset[tuple[str, str]]:
+    """(source, version id) of everything that is on this machine."""
+    return frozenset(
+        (known.version.source, known.version.version_id) for info in infos for known in info.records
+    )
+
+
+def _update(info: ModelInfo, here: frozenset[tuple[str, str]], catalog: Catalog) -> Update | None:
+    mine = info.version
+    assert mine is not None, "only files with a record are checked"
+    newer = [
+        known.version
+        for known in catalog.records.by_model(mine.source, mine.model_id)
+        if known.version.published_at > mine.published_at
+        and (mine.source, known.version.version_id) not in here
+        and known.version.status != "taken_down"
+    ]
+    if not newer or not mine.published_at:
+        return None
+    newer.sort(key=lambda version: version.base_model != mine.base_model)
+    return Update(info.model, mine, tuple(newer))
