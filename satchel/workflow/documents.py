@@ -168,7 +168,8 @@ def _from_container(container: Container, content: Buffer, name: str) -> Workflo
         document = replace(document, api=read_json(api, name).api)
     carried = _text_json(texts, LOCK_KEY, name)
     if carried is not None:
-        document = document.with_lock(Lock.from_json(carried))
+        # Made when the image was: the graph's own may be older.
+        document = replace(document, lock=Lock.from_json(carried))
     if document.ui is None and document.api is None and document.lock is None:
         raise _no_workflow(name, f"the {container.name} file carries none")
     can_be_rewritten = container.with_texts is not None and len(content) <= MAX_FILE_BYTES

@@ -76,7 +76,7 @@ def test_a_model_that_is_here_and_known_is_pinned_whole(author: Workspace, marke
     }
 
 
-def test_all_models_are_looked_up_in_one_request(author: Workspace, market: Marketplace):
+def test_all_models_are_looked_up_in_one_request_and_their_licences_in_another(author: Workspace, market: Marketplace):
     names = [f"{seed}.safetensors" for seed in range(5)]
     for seed, name in enumerate(names):
         market.publish(model_file(author, name, seed), model_name=name)
@@ -84,7 +84,9 @@ def test_all_models_are_looked_up_in_one_request(author: Workspace, market: Mark
     lock = build_lock(lora_graph(*names), author)
 
     assert all(model.identity.sources for model in lock.models)
-    assert [request.path for request in market.requests] == ["/api/v1/model-versions/by-hash"]
+    assert [request.path for request in market.requests] == [
+        "/api/v1/model-versions/by-hash", "/api/v1/models",
+    ]  # fmt: skip
 
 
 def test_a_file_is_hashed_once(author: Workspace, market: Marketplace):

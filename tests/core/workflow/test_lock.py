@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satchel.errors import LockError, LockVersionError
@@ -81,6 +81,7 @@ def test_the_example_in_the_documentation_is_a_lock():
     assert lock.to_json() == {**example, "generator": lock.to_json()["generator"]}
 
 
+@settings(deadline=None)
 @given(locks)
 def test_every_lock_is_read_back_and_fits_the_schema(lock: Lock):
     value = json.loads(json.dumps(lock.to_json()))
