@@ -13,14 +13,11 @@ import ipaddress
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from ..satchel import __version__
-from ..satchel.catalog import Catalog
 from ..satchel.errors import (
     InstallNotAllowedError,
     InvalidInputError,
@@ -38,9 +35,9 @@ from ..satchel.workflow.export import export
 from ..satchel.workflow.install import install
 from ..satchel.workflow.plan import host_name, plan_document
 from ..satchel.workflow.rewrite import rewrite
-from ..satchel.workspace import Workspace
 from . import host
 from .planning import with_content
+from .workspace import workspace
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +93,7 @@ async def _plan(request: web.Request) -> web.Response:
     quick = body.get("quick") is True
 
     def work(report: Report, cancellation: Cancellation) -> Any:
-        plan = plan_document(document, _workspace().watched(report, cancellation), quick=quick)
+        plan = plan_document(document, workspace().watched(report, cancellation), quick=quick)
         rewritten, rewrites = rewrite(document, plan)
         return {
             "plan": plan.to_json(),
@@ -114,8 +111,8 @@ async def _install(request: web.Request) -> web.Response:
     document = await asyncio.to_thread(_document, body)
 
     def work(report: Report, cancellation: Cancellation) -> Any:
-        workspace = _workspace().watched(report, cancellation)
-        imported = install(document, plan_document(document, workspace), workspace)
+        here = workspace().watched(report, cancellation)
+        imported = install(document, plan_document(document, here), here)
         return imported.to_json()
 
     return await _run(work, body)
@@ -126,11 +123,14 @@ async def _export(request: web.Request) -> web.Response:
     document = await asyncio.to_thread(_document, body)
 
     def work(report: Report, cancellation: Cancellation) -> Any:
-        workspace = _workspace().watched(report, cancellation)
-        portable = export(document, build_lock(document, workspace, host.versions()))
+        here = workspace().watched(report, cancellation)
+        packs = host.node_packs()
+        lock = build_lock(document, here, host.versions(), packs)
+        portable = export(document, lock, packs)
         value = portable.to_json()
         if portable.document.image is not None:
-            value["png_base64"] = base64.b64encode(portable.document.image).decode("ascii")
+            key = f"{portable.image_suffix[1:]}_base64"
+            value[key] = base64.b64encode(portable.document.image).decode("ascii")
         return value
 
     return await _run(work, body)
@@ -286,17 +286,6 @@ def _check_may_install(request: web.Request) -> None:
             "Models can be installed only from the machine that ComfyUI runs on.",
             hint="Its operator can allow others with SATCHEL_ALLOW_REMOTE_INSTALL=1.",
         )
-
-
-def _workspace() -> Workspace:
-    catalog = _catalog(host.system_user_directory() / "catalog.sqlite3")
-    return Workspace(Settings.from_environment(), host.model_folders(), catalog)
-
-
-@cache
-def _catalog(path: Path) -> Catalog:
-    """One per server: its tables and pages are checked once, not at every request."""
-    return Catalog(path)
 
 
 def _error_response(error: SatchelError) -> web.Response:

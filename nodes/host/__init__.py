@@ -4,14 +4,27 @@ from .adapters import FusedLora, add_waves, applied_entries
 from .folders import lora_names, model_folders, system_user_directory
 from .hooks import stack_hooks
 from .lora_files import load_lora, lora_cache
-from .pictures import image_of
-from .service import add_route, node_progress, running_node, send_event, versions
+from .packs import node_packs, output_types
+from .pictures import image_of, pixels_of
+from .service import (
+    add_prompt_handler,
+    add_route,
+    is_idle,
+    node_progress,
+    output_path,
+    running_node,
+    send_event,
+    user_setting,
+    versions,
+    writes_metadata,
+)
 from .weights import TextEncoder, dense_change, lora_key_map, weight_shapes
 from .windows import add_windows, clone_with_windows
 
 __all__ = [
     "FusedLora",
     "TextEncoder",
+    "add_prompt_handler",
     "add_route",
     "add_waves",
     "add_windows",
@@ -19,16 +32,23 @@ __all__ = [
     "clone_with_windows",
     "dense_change",
     "image_of",
+    "is_idle",
     "load_lora",
     "lora_cache",
     "lora_key_map",
     "lora_names",
     "model_folders",
+    "node_packs",
     "node_progress",
+    "output_path",
+    "output_types",
+    "pixels_of",
     "running_node",
     "send_event",
     "stack_hooks",
     "system_user_directory",
+    "user_setting",
     "versions",
     "weight_shapes",
+    "writes_metadata",
 ]

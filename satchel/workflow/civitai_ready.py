@@ -1,8 +1,8 @@
 """Makes Civitai recognise the models of an image that any save node of ComfyUI writes.
 
-Civitai reads the `prompt` of an image, and links what loaders of the core name as an AIR. So loaders
-that nothing is connected to are put into the queued graph: they never run, every save node writes
-them, and the `workflow` of the image stays as it is. The rules of Civitai's reader are those of
+Civitai reads the `prompt` of an image, and links what loaders of the core name as an AIR. So
+loaders that nothing is connected to are put into the queued graph: they never run, every save node
+writes them, and the `workflow` of the image stays as it is. The rules of its reader are those of
 civitai/civitai at `ebed661` (src/utils/metadata/comfy.metadata.ts).
 """
 
@@ -12,16 +12,16 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from ..folders import posix_name
 from ..identity import ModelIdentity, Source
 from .api_values import Json, inputs_of, value_behind
+from .civitai_marks import without_marks
 from .generation import Generation
 from .lora_uses import LoraUse
 
-NODE_ID = re.compile(r"civitai:[1-9][0-9]*\Z")
-"""Ids of the nodes that are put in: no number, so that they come after all others."""
 MIN_STRENGTH = 0.001
 """Civitai ignores LoRAs below."""
 _VISIBLE = {"CheckpointLoaderSimple": "ckpt_name", "CheckpointLoader": "ckpt_name",
@@ -88,39 +88,39 @@ def resources_of(models: Iterable[ModelIdentity], loras: Sequence[LoraUse]) -> l
     return list(found.values())
 
 
-def without_marks(graph: Json) -> Json:
-    """The graph without the nodes that were put in for Civitai; the same object if it has none."""
-    marks = [key for key, node in graph.items() if _is_mark(key, node)]
-    return {key: node for key, node in graph.items() if key not in marks} if marks else graph
-
-
-def _is_mark(node_id: str, node: Any) -> bool:
-    if not NODE_ID.match(node_id):
-        return False
-    return not any(isinstance(value, list) for value in inputs_of(node).values())
-
-
 def with_marks(graph: Json, resources: Sequence[Resource], models: Sequence[ModelIdentity]) -> Json:
     """A copy of a queued graph with an unconnected loader for each resource.
 
-    Without a loader in which Civitai sees the model's file, one is put in, too; where there is no
-    such file nothing is: the image would count as made on Civitai.
-
     Args:
-        models: all models of the graph, for that file.
+        models: all models of the graph, as `with_model_shown` takes them.
     """
     graph = without_marks(graph)
-    marks = [_mark(resource) for resource in resources]
-    if not marks:
+    shown = with_model_shown(graph, models) if resources else None
+    return graph if shown is None else _with_nodes(shown, [_mark(one) for one in resources])
+
+
+def with_model_shown(graph: Json, models: Sequence[ModelIdentity]) -> Json | None:
+    """The graph with a loader in which Civitai sees a model's file, put in if it has none.
+
+    None where there is no such file: an image without one would count as made on Civitai.
+    """
+    if shows_model(graph):
         return graph
-    if not shows_model(graph):
-        loader = _visible_loader(models)
-        if loader is None:
-            return graph
-        marks.append(loader)
-    free = (f"civitai:{number}" for number in range(1, len(graph) + len(marks) + 1))
-    ids = [node_id for node_id in free if node_id not in graph]
-    return {**graph, **dict(zip(ids, marks, strict=False))}
+    for kind, class_type in (
+        ("checkpoints", "CheckpointLoaderSimple"), ("diffusion_models", "UNETLoader"),
+    ):  # fmt: skip
+        names = [identity.name for identity in models if identity.kind == kind]
+        if names:
+            inputs = {_VISIBLE[class_type]: names[0]}
+            return _with_nodes(graph, [{"class_type": class_type, "inputs": inputs}])
+    return None
+
+
+def _with_nodes(graph: Json, nodes: Sequence[Json]) -> Json:
+    """The graph with nodes at its end, under ids that are free."""
+    candidates = (f"civitai:{number}" for number in count(1))
+    free = (node_id for node_id in candidates if node_id not in graph)
+    return {**graph, **dict(zip(free, nodes, strict=False))}
 
 
 def shows_model(graph: Json) -> bool:
@@ -141,16 +141,6 @@ def _mark(resource: Resource) -> Json:
     if resource.strength is not None:
         inputs["strength_model"] = resource.strength
     return {"class_type": "LoraLoaderModelOnly", "inputs": inputs}
-
-
-def _visible_loader(models: Sequence[ModelIdentity]) -> Json | None:
-    for kind, class_type in (
-        ("checkpoints", "CheckpointLoaderSimple"), ("diffusion_models", "UNETLoader"),
-    ):  # fmt: skip
-        names = [identity.name for identity in models if identity.kind == kind]
-        if names:
-            return {"class_type": class_type, "inputs": {_VISIBLE[class_type]: names[0]}}
-    return None
 
 
 def extra_metadata(generation: Generation, resources: Sequence[Resource]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import WorkflowFormatError
+from .civitai_marks import without_marks
 from .containers import Container, find_container
 from .containers.bounded import Buffer
 from .lock import LOCK_KEY, Lock, is_lock
@@ -130,10 +131,10 @@ def read_json(value: Any, name: str) -> WorkflowDocument:
         lock = Lock.from_json(carried) if carried is not None else None
         return WorkflowDocument(name, ui=value, lock=lock)
     if is_api_graph(value):
-        return WorkflowDocument(name, api=value)
+        return WorkflowDocument(name, api=without_marks(value))
     # What a queue client posts: {"prompt": API graph, "extra_data": {"extra_pnginfo": ...}}
     if isinstance(value, dict) and is_api_graph(value.get("prompt")):
-        return WorkflowDocument(name, api=value["prompt"])
+        return WorkflowDocument(name, api=without_marks(value["prompt"]))
     raise _no_workflow(name, "its JSON is no ComfyUI graph")
 
 

@@ -93,7 +93,8 @@ def _first(graph: Json, end: str, types: tuple[str, ...]) -> str | None:
 
 def _text(graph: Json, conditioning: Any) -> str:
     """The prompt behind a conditioning; of several that are combined, the first."""
-    pending, seen = [conditioning], set()
+    pending: list[Any] = [conditioning]
+    seen: set[tuple[str, str]] = set()
     while pending and len(seen) < _MAX_NODES:
         link = pending.pop(0)
         if not is_link(link) or (link[0], str(link[1])) in seen:

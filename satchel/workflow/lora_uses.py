@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..errors import SatchelError
 from ..folders import posix_name
 from ..lora.lora_names import match_name
-from ..lora.prompt_tags import DIALECTS, find_tags
+from ..lora.prompt_tags import DIALECTS, Dialect, find_tags
 from .api_values import Json, inputs_of, number_behind, value_behind
 from .convert import convert, convertible_types
 from .documents import WorkflowDocument
@@ -35,14 +35,14 @@ def lora_uses(
     graph: Json,
     nodes: Collection[str],
     names: Collection[str],
-    presets: Mapping[str, str] | None = None,
+    presets: Callable[[], Mapping[str, str]] | None = None,
 ) -> list[LoraUse]:
     """The LoRAs of some nodes of a graph, in its order; those that are off are left out.
 
     Args:
         nodes: ids of the nodes that run.
         names: the LoRAs that are here, with `/`.
-        presets: block weights by name, which other packs' nodes may use.
+        presets: reads the block weights by name that other packs' nodes may use.
     """
     own = {node_id: graph[node_id] for node_id in graph if node_id in nodes}
     if any(node.get("class_type") in convertible_types() for node in own.values()):
@@ -50,11 +50,16 @@ def lora_uses(
     return [use for node in own.values() for use in _uses(own, node, names)]
 
 
-def _converted(graph: Json, names: Collection[str], presets: Mapping[str, str] | None) -> Json:
+def _converted(
+    graph: Json, names: Collection[str], presets: Callable[[], Mapping[str, str]] | None
+) -> Json:
     """The graph with LoRA Stacks in the place of other packs' nodes, where that can be done."""
     document = WorkflowDocument("queued", api=graph)
     try:
-        return convert(document, names=list(names), presets=presets).document.api or graph
+        return (
+            convert(document, names=list(names), presets=presets and presets()).document.api
+            or graph
+        )
     except SatchelError:
         return graph
 
@@ -81,7 +86,7 @@ def _uses(graph: Json, node: Json, names: Collection[str]) -> Iterable[LoraUse]:
 def _tags(graph: Json, node: Json, names: Collection[str]) -> Iterable[LoraUse]:
     prompt = value_behind(graph, inputs_of(node).get("prompt"))
     wanted = inputs_of(node).get("dialect")
-    dialect = next((known for known in DIALECTS if known == wanted), "auto")
+    dialect: Dialect = next((known for known in DIALECTS if known == wanted), "auto")
     if not isinstance(prompt, str):
         return
     try:

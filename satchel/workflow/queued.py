@@ -5,7 +5,7 @@ Nothing here reads a model file or asks anybody: queueing must not wait.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,8 @@ from ..folders import LocalModel
 from ..identity import ModelIdentity
 from ..workspace import Workspace
 from .api_values import Json, reached
-from .civitai_ready import Resource, resources_of, used_models, with_marks, without_marks
+from .civitai_marks import without_marks
+from .civitai_ready import Resource, resources_of, used_models, with_marks
 from .documents import WorkflowDocument, is_api_graph, read_json
 from .known_lock import known_lock
 from .lock import LOCK_KEY, Lock
@@ -33,7 +34,8 @@ class Machine:
     """Types of nodes that a run is for: they save or show something."""
     loras: Collection[str] = ()
     """Names of the LoRAs here, with `/`."""
-    presets: Mapping[str, str] | None = None
+    presets: Callable[[], Mapping[str, str]] | None = None
+    """Reads the block weights that have names here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def embed(
     Raises:
         CatalogError: the catalog cannot be used.
     """
-    prompt = body.get("prompt") if isinstance(body, dict) else None
+    prompt: Any = body.get("prompt") if isinstance(body, dict) else None
     if not is_api_graph(prompt) or not (lock or civitai):
         return body, ()
     extra = body.get("extra_data")
