@@ -47,7 +47,8 @@ def lora_uses(
     own = {node_id: graph[node_id] for node_id in graph if node_id in nodes}
     if any(node.get("class_type") in convertible_types() for node in own.values()):
         own = _converted(own, names, presets)
-    return [use for node in own.values() for use in _uses(own, node, names)]
+    whole = {**graph, **own}
+    return [use for node in own.values() for use in _uses(whole, node, names)]
 
 
 def _converted(
