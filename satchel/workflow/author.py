@@ -48,9 +48,11 @@ def build_lock(
     earlier = earlier_models(document)
     models: list[LockedModel] = []
     embedded: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for index, model in enumerate(named):
+    located = [locate(model, library) for model in named]
+    library.look_up(files[0] for files in located if len(files) == 1)
+    for index, (model, files) in enumerate(zip(named, located, strict=True)):
         workspace.report(Progress("hashing", model.name, 0, 0, index, len(named)))
-        models.append(pin(model, locate(model, library), library, earlier))
+        models.append(pin(model, files, library, earlier))
         embedded.setdefault(models[-1].key, model.embedded)
     models = _with_sources(merged(models), workspace)
     models = [_with_embedded(model, embedded[model.key]) for model in models]

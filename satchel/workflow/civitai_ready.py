@@ -71,6 +71,9 @@ def resources_of(models: Iterable[ModelIdentity], loras: Sequence[LoraUse]) -> l
     Args:
         loras: the LoRAs that are applied; one that is only loaded is no resource.
     """
+    uses_of: dict[str, list[LoraUse]] = {}
+    for use in loras:
+        uses_of.setdefault(use.name, []).append(use)
     found: dict[int, Resource] = {}
     for identity in models:
         named = air_of(identity)
@@ -80,7 +83,7 @@ def resources_of(models: Iterable[ModelIdentity], loras: Sequence[LoraUse]) -> l
         if identity.kind != "loras":
             found.setdefault(version_id, Resource(air, version_id, kind))
             continue
-        uses = [use for use in loras if use.name == posix_name(identity.name)]
+        uses = uses_of.get(posix_name(identity.name), [])
         known = [use.strength for use in uses if use.strength is not None]
         strength = round(sum(known), 4) if len(known) == len(uses) else None
         if uses and (strength is None or abs(strength) >= MIN_STRENGTH):

@@ -43,7 +43,8 @@ def known_sources(
         for sha256, sources in catalog.sources(marketplace, wanted).items()
         if sources
     }
-    for sha256, versions in _records(wanted, catalog).items():
+    missing = [sha256 for sha256 in wanted if sha256 not in found]
+    for sha256, versions in _records(missing, catalog).items():
         for known in versions:
             files = [file for file in known.version.files if file.identity.sha256 == sha256]
             if known.origin == "marketplace" and known.version.source == marketplace and files:
@@ -58,7 +59,7 @@ def learn_records(sha256s: Iterable[str], resolver: Resolver, catalog: Catalog) 
     one more request for a hundred models. Nobody is asked twice within minutes.
     """
     wanted = list(dict.fromkeys(sha256s))
-    known = _records(wanted, catalog)
+    known = catalog.records.known("SHA256", wanted)
     unknown = [sha256 for sha256 in wanted if sha256 not in known]
     for market in resolver.marketplaces:
         if not isinstance(market, AnswersInBatches):

@@ -83,9 +83,14 @@ def scrub_ui(graph: Json) -> list[str]:
 
 
 def scrub_api(graph: Json) -> list[str]:
-    """Scrubs the inputs of an API graph, in place; as `scrub_ui`."""
+    """Scrubs the inputs of an API graph, in place; as `scrub_ui`.
+
+    Takes out `is_changed`, too, without a word: the host's own note of how files of this machine
+    were, often with their paths. Another host would take it for its own.
+    """
     removed: list[str] = []
     for node_id, node in graph.items():
+        node.pop("is_changed", None)
         inputs = node.get("inputs")
         if isinstance(inputs, dict):
             where = f"node {node_id} ({node['class_type']})"

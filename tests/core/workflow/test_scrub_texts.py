@@ -173,3 +173,11 @@ def test_what_a_newer_lock_says_is_cleaned_too():
     portable = export(read_json(ui_graph(), "x.json"), lock)
 
     assert portable.lock.more == {"x": {"api_key": "", "y": ["a [removed]"]}}
+
+
+def test_the_hosts_note_of_files_here_is_no_part_of_an_api_graph():
+    node = {**api_node("SatchelLoraStack"), "is_changed": ["/srv/ada/models/x.safetensors", 5]}
+
+    portable = export(read_json(api_graph(node), "x.json"), Lock(()))
+
+    assert portable.document.api == api_graph(api_node("SatchelLoraStack"))
