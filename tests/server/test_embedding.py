@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from satchel_tools.comfyui import ComfyUI
+from satchel_tools.comfyui import ComfyUI, PromptFailedError
 from satchel_tools.demo_models import ALL_FILES, LORAS, UNET
 from support.civitai_reader import Recognised, read, texts_of_exif, texts_of_png
 from support.marketplace import Published
@@ -209,18 +209,54 @@ def test_a_body_that_is_no_graph_is_refused_by_the_host_as_ever(embedding: Comfy
     assert save(embedding, fresh(50)).exists()
 
 
-def test_the_operator_can_decide_for_all_and_metadata_can_be_off_altogether(
-    start_server: StartServer,
+def saver(**inputs: Any) -> dict[str, Any]:
+    """A graph without models that saves one small image."""
+    empty = {"width": 8, "height": 8, "batch_size": 1, "color": 5}
+    told = {"images": ["1", 0], "filename_prefix": "x", "format": "png", **inputs}
+    return {
+        "1": {"class_type": "EmptyImage", "inputs": empty},
+        "10": {"class_type": "SatchelSaveImage", "inputs": told},
+    }
+
+
+@pytest.mark.parametrize("prefix", ["../x", "/tmp/x", "a/../../x"])
+def test_a_name_outside_of_the_output_folder_is_refused(embedding: ComfyUI, prefix: str) -> None:
+    with pytest.raises(PromptFailedError, match="outside the output folder"):
+        save(embedding, saver(filename_prefix=prefix))
+
+
+def test_what_a_jpeg_has_no_room_for_is_beside_it(embedding: ComfyUI) -> None:
+    large = {**UI, "extra": {"note": "x" * 70_000}}
+
+    path = save(embedding, saver(format="jpeg"), ui=large)
+
+    assert read_file(path).ui is None
+    beside = read_file(path.with_suffix(".json"))
+    assert beside.ui is not None
+    assert beside.ui["extra"]["note"] == large["extra"]["note"]
+    assert beside.lock is not None
+
+
+def test_a1111_text_names_settings_and_hashes(
+    embedding: ComfyUI, published: dict[str, Published]
 ) -> None:
-    graph = {
-        "1": {"class_type": "EmptyImage",
-              "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 5}},
-        "2": {"class_type": "SatchelSaveImage",
-              "inputs": {"images": ["1", 0], "filename_prefix": "x", "format": "webp"}},
-    }  # fmt: skip
+    graph = fresh(60)
+    graph["10"] = saver(a1111_parameters=True, images=["9", 0])["10"]
+
+    found = recognised(save(embedding, graph))
+
+    assert found.engine == "external"
+    assert found.prompt.startswith("a paper lantern over water <lora:ink-wash:0.9>")
+    assert found.weights == {"ink-wash": 0.9}
+    ink = published[LORAS[0].title].sha256.lower()
+    assert found.hashes["lora:ink-wash"] == ink[:10]
+    assert "model" in found.hashes
+
+
+def test_metadata_can_be_off_altogether(start_server: StartServer) -> None:
     server = start_server("quiet", extra_args=["--disable-metadata"])
 
-    path = save(server, graph, "2")
+    path = save(server, saver(format="webp", civitai=True))
 
     assert not list(path.parent.glob("*.json"))
     assert webp.read_texts(path.read_bytes()) == {}
