@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -246,14 +247,19 @@ def find_path(entry: StackEntry, folders: ModelFolders) -> Path | None:
         return None
 
 
-def file_stamps(entries: Iterable[StackEntry]) -> list[Any]:
-    """Size and time of each file and preset file, so that a changed one is read again."""
+def file_stamps(entries: Iterable[StackEntry]) -> str:
+    """Stands for place, size and time of each file and preset file, so that a changed one is read
+    again.
+
+    A digest: the host writes it into the prompt, and so into images, which paths must not reach.
+    """
     entries = list(entries)
     folders = host.model_folders()
     files = [folders.find("loras", entry.name) for entry in entries]
     stamps = [file and (str(file.path), file.size, file.mtime_ns) for file in files]
     has_blocks = any(entry.blocks for entry in entries)
-    return [*stamps, *(presets_stamp(user_presets()) if has_blocks else [])]
+    told = [*stamps, *(presets_stamp(user_presets()) if has_blocks else [])]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def with_presets_written_out(entries: list[StackEntry]) -> list[StackEntry]:

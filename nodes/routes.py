@@ -12,14 +12,11 @@ import binascii
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from ..satchel import __version__
-from ..satchel.catalog import Catalog
 from ..satchel.errors import (
     InvalidInputError,
     SatchelError,
@@ -38,11 +35,11 @@ from ..satchel.workflow.install import install
 from ..satchel.workflow.plan import plan_document
 from ..satchel.workflow.planned import host_name
 from ..satchel.workflow.rewrite import rewrite
-from ..satchel.workspace import Workspace
 from . import host
 from .access import check_client, policy_facts
 from .planning import with_content
 from .preload import preloaded
+from .workspace import workspace
 
 log = logging.getLogger(__name__)
 
@@ -134,10 +131,13 @@ async def _export(request: web.Request) -> web.Response:
 
     def work(report: Report, cancellation: Cancellation) -> Any:
         here = workspace().watched(report, cancellation)
-        portable = export(document, build_lock(document, here, host.versions()))
+        packs = host.node_packs()
+        lock = build_lock(document, here, host.versions(), packs)
+        portable = export(document, lock, packs)
         value = portable.to_json()
         if portable.document.image is not None:
-            value["png_base64"] = base64.b64encode(portable.document.image).decode("ascii")
+            key = f"{portable.image_suffix[1:]}_base64"
+            value[key] = base64.b64encode(portable.document.image).decode("ascii")
         return value
 
     return await run_job(work, body)
@@ -273,17 +273,6 @@ def document_of(body: dict[str, Any]) -> WorkflowDocument:
     return document
 
 
-def workspace() -> Workspace:
-    """The server's settings, folders and catalog, as they are now."""
-    here = host.system_user_directory()
-    return Workspace(
-        Settings.from_environment(policy_path=here / POLICY),
-        host.model_folders(),
-        _catalog(here / "catalog.sqlite3"),
-        custom_nodes=host.custom_node_folders(),
-    )
-
-
 def check_may_install(request: web.Request) -> None:
     """Only those whom the operator lets may fill this machine's disk.
 
@@ -293,12 +282,6 @@ def check_may_install(request: web.Request) -> None:
     settings = Settings.from_environment(policy_path=host.system_user_directory() / POLICY)
     peer = request.transport.get_extra_info("peername") if request.transport else None
     check_client(settings.policy, str(peer[0]) if peer else "", request.headers)
-
-
-@cache
-def _catalog(path: Path) -> Catalog:
-    """One per server: its tables and pages are checked once, not at every request."""
-    return Catalog(path)
 
 
 def _error_response(error: SatchelError) -> web.Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import LockError
@@ -13,6 +13,8 @@ SHA256_HEX = re.compile(r"[0-9a-f]{64}\Z")
 AUTOV3_HEX = re.compile(r"[0-9a-f]{12}\Z")
 MAX_COUNT = 2**53 - 1
 """Largest whole number that every reader of JSON keeps exact."""
+
+_SOURCE_KEYS = ("kind", "url", "air", "model_id", "version_id", "file_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Source:
     model_id: int | None = None
     version_id: int | None = None
     file_id: int | None = None
+    more: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Keys that only a newer release knows, kept as they are."""
 
     def to_json(self) -> dict[str, Any]:
         fields = {
@@ -37,11 +41,12 @@ class Source:
             "version_id": self.version_id,
             "file_id": self.file_id,
         }
-        return {key: value for key, value in fields.items() if value is not None}
+        known = {key: value for key, value in fields.items() if value is not None}
+        return {**known, **dict(sorted(self.more.items()))}
 
     @classmethod
     def from_json(cls, value: Any, where: str = "sources[]") -> Source:
-        """Reads a lock's source; unknown keys are ignored, so that newer locks stay readable.
+        """Reads a lock's source; unknown keys are kept, so that newer locks lose nothing.
 
         Raises:
             LockError: a field has the wrong type.
@@ -54,6 +59,7 @@ class Source:
             model_id=_optional_count(table, "model_id", where),
             version_id=_optional_count(table, "version_id", where),
             file_id=_optional_count(table, "file_id", where),
+            more={key: inner for key, inner in table.items() if key not in _SOURCE_KEYS},
         )
 
 

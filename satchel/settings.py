@@ -120,6 +120,25 @@ class Settings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class EmbedSettings:
+    """What the operator says about images; None leaves it to the user's own setting."""
+
+    lock: bool | None = None
+    civitai: bool | None = None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> EmbedSettings:
+        """Reads `SATCHEL_EMBED_LOCK` and `SATCHEL_CIVITAI_READY`."""
+        env = os.environ if environ is None else environ
+
+        def said(name: str) -> bool | None:
+            text = env.get(name, "").strip().lower()
+            return text in _TRUE if text else None
+
+        return cls(said("SATCHEL_EMBED_LOCK"), said("SATCHEL_CIVITAI_READY"))
+
+
 def lora_cache_bytes(environ: Mapping[str, str] | None = None) -> int:
     """How many bytes of LoRA files stay known after reading (`SATCHEL_LORA_CACHE_BYTES`).
 

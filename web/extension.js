@@ -124,6 +124,7 @@ function portabilityExtension(app, satchel) {
         type: 'boolean',
         defaultValue: true,
       },
+      ...imageSettings(),
     ],
     init() {
       importer.watchFiles()
@@ -136,6 +137,26 @@ function portabilityExtension(app, satchel) {
       importer.afterConfigureGraph()
     },
   }
+}
+
+/** What all save nodes of the server write; the server itself reads these (nodes/embedding.py). */
+function imageSettings() {
+  return [
+    {
+      id: 'Satchel.EmbedLockInImages',
+      name: 'Write into every image which bytes its models have and where they are published',
+      category: ['Satchel', 'Images', 'EmbedLock'],
+      type: 'boolean',
+      defaultValue: false,
+    },
+    {
+      id: 'Satchel.CivitaiReady',
+      name: 'Let Civitai recognise the models of every image (tells whoever has the image)',
+      category: ['Satchel', 'Images', 'CivitaiReady'],
+      type: 'boolean',
+      defaultValue: false,
+    },
+  ]
 }
 
 /**

@@ -10,14 +10,20 @@ from .folders import (
 )
 from .hooks import stack_hooks
 from .lora_files import load_lora, lora_cache
-from .pictures import image_of
+from .packs import node_packs, output_types
+from .pictures import image_of, pixels_of
 from .service import (
+    add_prompt_handler,
     add_route,
+    is_idle,
     node_progress,
+    output_path,
     queue_prompt,
     running_node,
     send_event,
+    user_setting,
     versions,
+    writes_metadata,
 )
 from .weights import TextEncoder, dense_change, lora_key_map, weight_shapes
 from .windows import add_windows, clone_with_windows
@@ -25,6 +31,7 @@ from .windows import add_windows, clone_with_windows
 __all__ = [
     "FusedLora",
     "TextEncoder",
+    "add_prompt_handler",
     "add_route",
     "add_waves",
     "add_windows",
@@ -34,17 +41,24 @@ __all__ = [
     "dense_change",
     "image_of",
     "input_directory",
+    "is_idle",
     "load_lora",
     "lora_cache",
     "lora_key_map",
     "lora_names",
     "model_folders",
+    "node_packs",
     "node_progress",
+    "output_path",
+    "output_types",
+    "pixels_of",
     "queue_prompt",
     "running_node",
     "send_event",
     "stack_hooks",
     "system_user_directory",
+    "user_setting",
     "versions",
     "weight_shapes",
+    "writes_metadata",
 ]

@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import comfy.utils
 import comfyui_version
+import folder_paths
+from comfy.cli_args import args
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
@@ -67,3 +70,44 @@ async def queue_prompt(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     )
     response = await handler(_Posted(body))
     return response.status, json.loads(response.body)
+
+
+def add_prompt_handler(handler: Callable[[Any], Any]) -> None:
+    """Lets a function see and change what is posted to `/prompt`, before the host checks it."""
+    PromptServer.instance.add_on_prompt_handler(handler)
+
+
+def is_idle() -> bool:
+    """Whether no graph runs or waits."""
+    return bool(PromptServer.instance.prompt_queue.get_tasks_remaining() == 0)
+
+
+def writes_metadata() -> bool:
+    """False when the server was started with `--disable-metadata`."""
+    return not args.disable_metadata
+
+
+def user_setting(name: str) -> Any:
+    """A setting of the one user; None when it is not set, or the server has several users.
+
+    What is queued does not say whose it is.
+    """
+    if args.multi_user:
+        return None
+    path = Path(folder_paths.get_user_directory()) / "default" / "comfy.settings.json"
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return settings.get(name) if isinstance(settings, dict) else None
+
+
+def output_path(prefix: str, width: int, height: int) -> tuple[Path, str, int, str]:
+    """(folder, file name, counter, subfolder) for new files in the output folder.
+
+    The host refuses prefixes that lead out of it.
+    """
+    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
+        prefix, folder_paths.get_output_directory(), width, height
+    )
+    return Path(folder), name, counter, subfolder

@@ -71,6 +71,18 @@ class RecordTable:
                     found[kind, hex_.lower()] = [_read(db, row_id) for row_id, _ in rows]
         return found
 
+    def known(self, kind: str, hexes: Iterable[str]) -> set[str]:
+        """Those of many digests that there is a record of; reads none of them."""
+        with self._database.reading() as db:
+            return {
+                hex_
+                for hex_ in hexes
+                if db.execute(
+                    "SELECT 1 FROM published_digests WHERE kind = ? AND hex = ?",
+                    (kind, hex_.lower()),
+                ).fetchone()
+            }
+
     def by_version(self, source: str, version_id: str) -> KnownVersion | None:
         """A version by its marketplace's id."""
         with self._database.reading() as db:

@@ -41,7 +41,9 @@ def _add_graph_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     lock = _graphs(commands, "lock", "pin every model of a workflow by its SHA256")
     lock.add_argument("--write", action="store_true", help="write NAME.lock.json beside each graph")
     lock.add_argument(
-        "--embed", action="store_true", help="write NAME.portable.json or .png beside each graph"
+        "--embed",
+        action="store_true",
+        help="write NAME.portable.json, .png or .webp beside each graph",
     )
     plan = _graphs(commands, "plan", "show what a workflow needs and where it would come from")
     _add_all(plan)

@@ -33,7 +33,7 @@ def _write_portable(path: Path, portable: PortableWorkflow) -> list[Path]:
     document = portable.document
     stem = path.stem.removesuffix(".portable")
     if document.image is not None:
-        target = path.with_name(f"{stem}.portable.png")
+        target = path.with_name(f"{stem}.portable{portable.image_suffix}")
         target.write_bytes(document.image)
         return [target]
     written = [write_graph(path.with_name(f"{stem}.portable.json"), document)]

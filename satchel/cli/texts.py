@@ -10,7 +10,7 @@ from ..folders import ModelFolders
 from ..workflow.convert import Conversion
 from ..workflow.install import Imported
 from ..workflow.lock import Lock
-from ..workflow.node_packs import PlannedPack
+from ..workflow.pack_plan import PlannedPack
 from ..workflow.planned import Plan, PlannedModel, host_name
 from ..workflow.verify import VerifiedModel
 from .terminal import plain, size_text, table

@@ -2,57 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any
 
 from ..folders import LocalModel
 from ..identity import ModelIdentity, Source
 from ..library import Library
 from ..progress import Progress
+from ..urls import without_secrets
 from ..workspace import Workspace
-from .collect import NamedModel, key_in, named_models, with_hints
+from .collect import NamedModel, key_in, named_models, source_of_url, with_hints
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, Lock, LockedModel
+from .node_pack import NodePack
+from .node_packs import named_packs
 from .notes import hints_in
+from .published import learn_records, with_facts
 from .scrub import is_whole_path, with_public_sources
+
+NOT_HASHED = "It is here, but was not hashed yet."
 
 
 def build_lock(
-    document: WorkflowDocument, workspace: Workspace, host: Mapping[str, str] | None = None
+    document: WorkflowDocument,
+    workspace: Workspace,
+    host: Mapping[str, str] | None = None,
+    packs: Mapping[str, NodePack] | None = None,
 ) -> Lock:
     """Pins every model that a workflow names: hashes files, asks marketplaces by hash.
 
     Models that are not here keep what the document's own lock says; the rest are listed with the
-    reason why they could not be pinned, never dropped.
+    reason why they could not be pinned, never dropped. So is what only a newer release knows.
+
+    Args:
+        host: versions of the programs here; those of an earlier lock if not given.
+        packs: the installed node packs by node type, where that is known.
 
     Raises:
         CancelledError: the workspace's work was cancelled.
     """
     library = workspace.library()
-    earlier = {model.key: model for model in document.lock.models} if document.lock else {}
     named = named_models(document)
-    library.look_up(local for model in named for local in _locate(model, library))
+    earlier = earlier_models(document)
     models: list[LockedModel] = []
-    for index, model in enumerate(named):
+    embedded: dict[tuple[str, str], Mapping[str, Any]] = {}
+    located = [locate(model, library) for model in named]
+    library.look_up(files[0] for files in located if len(files) == 1)
+    for index, (model, files) in enumerate(zip(named, located, strict=True)):
         workspace.report(Progress("hashing", model.name, 0, 0, index, len(named)))
-        models.append(_pin(model, library, earlier))
-    if host is None:
-        host = document.lock.host if document.lock else {}
-    models = _with_sources(_merged(models), workspace)
-    return Lock(tuple(with_hints(models, hints_in(document))), dict(host))
+        models.append(pin(model, files, library, earlier))
+        embedded.setdefault(models[-1].key, model.embedded)
+    models = _with_sources(merged(models), workspace)
+    models = [_with_embedded(model, embedded[model.key]) for model in models]
+    return lock_of(document, with_facts(models, workspace.catalog), host, packs)
 
 
-def _pin(
-    model: NamedModel, library: Library, earlier: Mapping[tuple[str, str], LockedModel]
+def lock_of(
+    document: WorkflowDocument,
+    models: Iterable[LockedModel],
+    host: Mapping[str, str] | None,
+    packs: Mapping[str, NodePack] | None,
+) -> Lock:
+    """The lock of pinned models, with what an earlier one knows beside them."""
+    before = document.lock or Lock(())
+    return Lock(
+        tuple(with_hints(models, hints_in(document))),
+        dict(before.host if host is None else host),
+        named_packs(document, packs or {}, before.node_packs),
+        before.more,
+    )
+
+
+def earlier_models(document: WorkflowDocument) -> dict[tuple[str, str], LockedModel]:
+    """What the document's own lock says, by directory and name."""
+    return {model.key: model for model in document.lock.models} if document.lock else {}
+
+
+def pin(
+    model: NamedModel,
+    candidates: Sequence[LocalModel],
+    library: Library,
+    earlier: Mapping[tuple[str, str], LockedModel],
 ) -> LockedModel:
+    """A lock's entry for a name that a graph has.
+
+    Args:
+        candidates: the files here that it could mean.
+        earlier: an earlier lock's entries.
+    """
     used_by = tuple(model.used_by)
     if is_whole_path(model.name):
         identity = ModelIdentity(model.kind or UNKNOWN_KIND, PurePosixPath(model.name).name)
         return LockedModel(
             identity, used_by, "The workflow names it by its whole path, which only exists here."
         )
-    candidates = _locate(model, library)
     if len(candidates) != 1:
         known = _known(model, earlier)
         if known is not None:
@@ -67,17 +112,23 @@ def _pin(
         return LockedModel(identity, used_by, reason, needed=model.needed)
     local = candidates[0]
     digests = library.digests(local)
-    assert digests is not None, "a library that may hash always knows"
     name = local.name if model.bare else model.name
+    if digests is None:
+        identity = ModelIdentity(local.kind, name, size=local.size)
+        return LockedModel(identity, used_by, NOT_HASHED, needed=model.needed)
     identity = ModelIdentity(local.kind, name, digests.sha256, digests.size, digests.autov3)
     known = earlier.get((local.kind, name))
-    if known is not None and known.identity.sha256 == digests.sha256:
+    if known is None or known.identity.sha256 not in (None, digests.sha256):
+        return LockedModel(identity, used_by, needed=model.needed)
+    if known.identity.sha256 is not None:
         # Sources that the first author knew stay, whoever exports again.
         identity = replace(identity, sources=with_public_sources(known.identity).sources)
-    return LockedModel(identity, used_by, needed=model.needed)
+    return LockedModel(
+        identity, used_by, needed=model.needed, facts=known.facts, more=known.more
+    )  # fmt: skip
 
 
-def _locate(model: NamedModel, library: Library) -> list[LocalModel]:
+def locate(model: NamedModel, library: Library) -> list[LocalModel]:
     """The files here that the name could mean; a loader's name means one at most."""
     if model.kind is None:
         return library.find_by_file_name(model.name)
@@ -93,7 +144,7 @@ def _known(model: NamedModel, earlier: Mapping[tuple[str, str], LockedModel]) ->
     return earlier[key] if key is not None else None
 
 
-def _merged(models: Iterable[LockedModel]) -> list[LockedModel]:
+def merged(models: Iterable[LockedModel]) -> list[LockedModel]:
     """One entry per directory and name: a custom node may name what a loader names too."""
     merged: dict[tuple[str, str], LockedModel] = {}
     for model in models:
@@ -114,7 +165,10 @@ def _with_sources(models: list[LockedModel], workspace: Workspace) -> list[Locke
         return models
     workspace.report(Progress("resolving", "", 0, 0, 0, len(wanted)))
     reason = "No marketplace knows this file by its SHA256."
-    found = workspace.resolver().look_up(wanted, mirrors=False)
+    resolver = workspace.resolver()
+    found = resolver.look_up(wanted, mirrors=False)
+    if not found.failures:
+        learn_records(wanted, resolver, workspace.catalog)
     if found.failures:
         reason = f"It could not be looked up: {found.failures[0]}"
     return [_with_found(model, found.sources, reason) for model in models]
@@ -129,3 +183,18 @@ def _with_found(
     sources = found.get(identity.sha256, ())
     found_sources = replace(identity, sources=sources)
     return replace(model, identity=found_sources, reason="" if sources else reason)
+
+
+def _with_embedded(model: LockedModel, entry: Mapping[str, Any]) -> LockedModel:
+    """A model that no marketplace has by its digest, with the address that the graph gives for it.
+
+    Who fetches it from there compares the bytes, as always.
+    """
+    identity, url = model.identity, entry.get("url")
+    claimed = str(entry.get("hash") or identity.sha256).lower()
+    if not identity.sha256 or identity.sources or claimed != identity.sha256:
+        return model
+    public = without_secrets(url) if isinstance(url, str) else ""
+    if not public.startswith("https://"):
+        return model
+    return replace(model, identity=replace(identity, sources=(source_of_url(public),)), reason="")

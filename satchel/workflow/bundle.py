@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..downloads.space import SPARE_BYTES
 from ..errors import InsufficientSpaceError, InvalidInputError, UnsafePathError
 from ..file_names import checked_name
 from ..folders import posix_name
-from ..downloads.space import SPARE_BYTES
 from ..workspace import Workspace
 from .archives import Archive
 from .bundle_reader import INPUTS, MODELS

@@ -7,13 +7,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from ..downloads.space import SPARE_BYTES
 from ..errors import DownloadError, HashMismatchError, InsufficientSpaceError
 from ..folders import SAFE_EXTENSIONS
 from ..hashes import FileDigests, hash_file
 from ..identity import ModelIdentity
 from ..progress import Progress
 from ..safetensors_header import read_header
-from ..downloads.space import SPARE_BYTES
 from ..workspace import Workspace
 from .archives import Archive, Member
 

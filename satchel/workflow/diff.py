@@ -14,7 +14,7 @@ from .collect import locked_models
 from .documents import WorkflowDocument
 from .lock import LockedModel
 from .lock_facts import carried_lock
-from .node_packs import NodePack, packs_of, plan_packs
+from .pack_plan import WantedPack, packs_of, plan_packs
 from .plan import find_here
 from .planned import host_name
 
@@ -98,7 +98,7 @@ def _changed(old: LockedModel, new: LockedModel) -> Iterator[Difference]:
         yield Difference("~", "model", name, kind, words[0], words[1], "other use")
 
 
-def _diff_packs(old: Iterable[NodePack], new: Iterable[NodePack]) -> Iterator[Difference]:
+def _diff_packs(old: Iterable[WantedPack], new: Iterable[WantedPack]) -> Iterator[Difference]:
     before, after = {p.key: p for p in old}, {p.key: p for p in new}
     for key in sorted({**before, **after}):
         was, now = before.get(key), after.get(key)

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import WorkflowFormatError
 from .archives import Archive, is_archive
 from .bundle_reader import read_archive
+from .civitai_marks import without_marks
 from .containers import HEAD_BYTES, Container, find_container
 from .containers.bounded import Buffer
 from .lock import LOCK_KEY, Lock, is_lock
@@ -146,12 +147,12 @@ def read_json(value: Any, name: str) -> WorkflowDocument:
         lock = Lock.from_json(carried) if carried is not None else None
         return WorkflowDocument(name, ui=value, lock=lock)
     if is_api_graph(value):
-        return WorkflowDocument(name, api=value)
+        return WorkflowDocument(name, api=without_marks(value))
     # What a queue client posts: {"prompt": API graph, "extra_data": {"extra_pnginfo": ...}}
     if isinstance(value, dict) and is_api_graph(value.get("prompt")):
         ui = _posted_graph(value)
         document = read_json(ui, name) if ui is not None else WorkflowDocument(name)
-        return replace(document, api=value["prompt"])
+        return replace(document, api=without_marks(value["prompt"]))
     raise _no_workflow(name, "its JSON is no ComfyUI graph")
 
 
@@ -194,7 +195,8 @@ def _from_container(container: Container, content: Buffer, name: str) -> Workflo
         document = replace(document, api=read_json(api, name).api)
     carried = _text_json(texts, LOCK_KEY, name)
     if carried is not None:
-        document = document.with_lock(Lock.from_json(carried))
+        # Made when the image was: the graph's own may be older.
+        document = replace(document, lock=Lock.from_json(carried))
     if document.ui is None and document.api is None and document.lock is None:
         raise _no_workflow(name, f"the {container.name} file carries none")
     can_be_rewritten = container.with_texts is not None and len(content) <= MAX_FILE_BYTES

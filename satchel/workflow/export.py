@@ -16,8 +16,11 @@ from .collect import key_in
 from .containers import find_container
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
+from .node_pack import NodePack
+from .node_packs import complete_properties
 from .places import Place, api_places, embedded_models, rename, ui_places
 from .scrub import is_whole_path
+from .scrub_texts import scrub_api, scrub_ui, scrubbed
 
 Json = dict[str, Any]
 
@@ -49,21 +52,37 @@ class PortableWorkflow:
             "removed": list(self.removed),
         }
 
+    @property
+    def image_suffix(self) -> str:
+        """`.png` or `.webp`, if the document came in such a file; else empty."""
+        container = find_container(self.document.image) if self.document.image else None
+        return f".{container.name.lower()}" if container else ""
 
-def export(document: WorkflowDocument, lock: Lock) -> PortableWorkflow:
+
+def export(
+    document: WorkflowDocument, lock: Lock, packs: Mapping[str, NodePack] | None = None
+) -> PortableWorkflow:
     """Embeds a lock: `extra.satchel`, `properties.models` of each loader, an image's texts.
 
     Names lose their folders in the exported copy (the stock frontend compares them exactly, and
     folders are the author's own), unless two different files would then share a name.
+
+    Args:
+        packs: the node packs here by node type, ComfyUI itself included: nodes that do not say
+            where they are from get it from there, else from the lock.
     """
     flat = _flat_names(lock)
-    flattened = Lock(
-        tuple(
-            replace(model, identity=replace(model.identity, name=flat[model.key]))
-            for model in lock.models
-        ),
-        lock.host,
+    flattened = _public(
+        replace(
+            lock,
+            models=tuple(
+                replace(model, identity=replace(model.identity, name=flat[model.key]))
+                for model in lock.models
+            ),
+        )
     )
+    provenance = {name: pack for pack in lock.node_packs for name in pack.node_types}
+    provenance.update(packs or {})
     by_key = {model.key: model for model in lock.models}
     removed: list[str] = []
     ui, api = copy.deepcopy(document.ui), copy.deepcopy(document.api)
@@ -71,18 +90,30 @@ def export(document: WorkflowDocument, lock: Lock) -> PortableWorkflow:
         places = list(api_places(api))
         removed += _shorten(places)
         _flatten(places, by_key, flat)
+        removed += scrub_api(api)
     if ui is not None:
         removed += _scrub_embedded(ui)
         places = list(ui_places(ui))
         removed += _shorten(places)
         _flatten(places, by_key, flat)
+        removed += scrub_ui(ui)
         _embed(places, flattened)
+        complete_properties(ui, provenance)
         extra = ui.get("extra")
         ui["extra"] = {**(extra if isinstance(extra, dict) else {}), LOCK_KEY: flattened.to_json()}
     portable = replace(document, ui=ui, api=api, lock=flattened)
     if document.image is not None:
         portable = replace(portable, image=_portable_image(document.image, ui, api, flattened))
     return PortableWorkflow(portable, flattened, tuple(dict.fromkeys(removed)))
+
+
+def _public(lock: Lock) -> Lock:
+    """A lock without secrets in what is only passed on."""
+    models = (replace(model, more=scrubbed(dict(model.more))) for model in lock.models)
+    packs = (replace(pack, more=scrubbed(dict(pack.more))) for pack in lock.node_packs)
+    return replace(
+        lock, models=tuple(models), node_packs=tuple(packs), more=scrubbed(dict(lock.more))
+    )
 
 
 def _flat_names(lock: Lock) -> dict[tuple[str, str], str]:

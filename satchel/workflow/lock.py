@@ -14,6 +14,8 @@ from .. import __version__
 from ..errors import LockError, LockVersionError
 from ..folders import posix_name
 from ..identity import ModelIdentity
+from .facts import FACT_KEYS, NO_FACTS, ModelFacts
+from .node_pack import NodePack
 
 LOCK_KEY = "satchel"
 """Key under `extra` of a UI graph, and keyword of the PNG text."""
@@ -22,6 +24,12 @@ LOCK_VERSION = 1
 UNKNOWN_KIND = "unknown"
 """`directory` of a model that no loader and no file here tells the folder of."""
 MAX_MODELS = 10_000
+MAX_PACKS = 10_000
+_KEYS = ("version", "generator", "models", "node_packs", "host")
+_MODEL_KEYS = (
+    "name", "directory", "sha256", "autov3", "size", "sources", *FACT_KEYS, "used_by", "needed",
+    "hints", "reason",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,9 @@ class LockedModel:
     needed: bool = True
     """Whether a node that runs uses it: muted and bypassed nodes do not, nor do values inside a
     subgraph that its node outside overrides."""
+    facts: ModelFacts = NO_FACTS
+    more: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Keys that only a newer release knows, kept as they are."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -45,14 +56,14 @@ class LockedModel:
         return self.identity.kind, posix_name(self.identity.name)
 
     def to_json(self) -> dict[str, Any]:
-        value = {**self.identity.to_json(), "used_by": list(self.used_by)}
+        value = {**self.identity.to_json(), **self.facts.to_json(), "used_by": list(self.used_by)}
         if not self.needed:
             value["needed"] = False
         if self.hints:
             value["hints"] = list(self.hints)
         if self.reason:
             value["reason"] = self.reason
-        return value
+        return {**value, **dict(sorted(self.more.items()))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +73,26 @@ class Lock:
     models: tuple[LockedModel, ...]
     host: Mapping[str, str] = field(default_factory=dict)
     """Versions of `comfyui` and its `frontend` where it was made, when known."""
+    node_packs: tuple[NodePack, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Keys that only a newer release knows, kept as they are."""
 
     def to_json(self) -> dict[str, Any]:
         """The document, in an order that makes for small diffs."""
         models = sorted(self.models, key=lambda m: (m.identity.kind, m.identity.name))
+        packs = sorted(self.node_packs, key=lambda pack: (pack.key, sorted(pack.node_types)))
         return {
             "version": LOCK_VERSION,
             "generator": f"ComfyUI-Satchel {__version__}",
             "models": [model.to_json() for model in models],
+            **({"node_packs": [pack.to_json() for pack in packs]} if packs else {}),
             "host": dict(sorted(self.host.items())),
+            **dict(sorted(self.more.items())),
         }
 
     @classmethod
     def from_json(cls, value: Any) -> Lock:
-        """Reads a lock from untrusted JSON; unknown keys are ignored.
+        """Reads a lock from untrusted JSON; unknown keys are kept.
 
         Raises:
             LockVersionError: a newer release wrote it.
@@ -98,9 +115,14 @@ class Lock:
         locked = tuple(_locked_model(model, f"models[{i}]") for i, model in enumerate(models))
         if len({model.key for model in locked}) != len(locked):
             raise _malformed("two models have the same directory and name", "models")
+        packs = value.get("node_packs", [])
+        if not isinstance(packs, list) or len(packs) > MAX_PACKS:
+            raise _malformed(f"node_packs must be a list of at most {MAX_PACKS}", "node_packs")
         return cls(
             locked,
             {str(key): str(text) for key, text in host.items()} if isinstance(host, dict) else {},
+            tuple(NodePack.from_json(pack, f"node_packs[{i}]") for i, pack in enumerate(packs)),
+            {key: inner for key, inner in value.items() if key not in _KEYS},
         )
 
 
@@ -127,8 +149,10 @@ def _locked_model(value: Any, where: str) -> LockedModel:
         raise _malformed(f"{where}.hints must be a list of addresses", f"{where}.hints")
     needed = value.get("needed") is not False
     return LockedModel(
-        identity, tuple(str(node) for node in used_by), reason, tuple(hints), needed=needed
-    )
+        identity, tuple(str(node) for node in used_by), reason, tuple(hints), needed=needed,
+        facts=ModelFacts.from_json(value, where),
+        more={key: inner for key, inner in value.items() if key not in _MODEL_KEYS},
+    )  # fmt: skip
 
 
 def _malformed(what: str, path: str) -> LockError:

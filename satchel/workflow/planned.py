@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ..folders import LocalModel
 from ..downloads.space import SPARE_BYTES
+from ..folders import LocalModel
 from .archives import Member
 from .lock import LockedModel
 from .lock_facts import NO_FACTS, ModelFacts
-from .node_packs import PlannedPack
+from .pack_plan import PlannedPack
 
 PlanState = Literal["present", "renamed", "missing", "login", "gone", "refused"]
 

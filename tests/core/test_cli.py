@@ -30,7 +30,7 @@ from support.models import write_safetensors
 
 from satchel import __version__
 from satchel.cli import main
-from satchel.workflow.containers import png
+from satchel.workflow.containers import png, webp
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs/lock.schema.json").read_text(encoding="utf-8"))
@@ -409,6 +409,18 @@ def test_lock_embeds_in_json_api_and_png(
     assert json.loads(texts["satchel"])["models"] == beside["models"]
     assert picture.read_bytes() == image
     assert "Wrote" in outcome.out
+
+
+def test_lock_embeds_in_a_webp(run: Run, tmp_path: Path, author: Path):
+    source = ROOT / "tests/data/containers/lossy.webp"
+    picture = written(tmp_path / "cat.webp", source.read_bytes())
+
+    run("lock", "--embed", picture, "--models", author)
+
+    texts = webp.read_texts((tmp_path / "cat.portable.webp").read_bytes())
+    assert list(texts)[:3] == ["satchel", "workflow", "prompt"]  # as their tags are sorted
+    jsonschema.validate(json.loads(texts["satchel"]), SCHEMA)
+    assert picture.read_bytes() == source.read_bytes()
 
 
 def test_lock_does_not_take_a_lock_for_a_graph(run: Run, portable: Path, author: Path):

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping
 from .bounded import at, decoded, number
 
 MODEL, MAKE, EXIF_IFD, USER_COMMENT = 0x0110, 0x010F, 0x8769, 0x9286
-_ASCII, _UNDEFINED, _UTF8 = 2, 7, 129
+_ASCII, _LONG, _UNDEFINED, _UTF8 = 2, 4, 7, 129
+_UNICODE = b"UNICODE\0"
 _WHAT = "image"
 _MAX_ENTRIES = 1000
 PARAMETERS = "parameters"
@@ -44,22 +45,40 @@ def read_texts(block: bytes) -> dict[str, str]:
     return texts
 
 
-def make_block(texts: Mapping[str, str]) -> bytes:
+def make_block(texts: Mapping[str, str], comment: str | None = None) -> bytes:
     """A block with `key:text` tags as the host writes them: `prompt` in Model, others from Make
-    downwards, `workflow` first."""
+    downwards, `workflow` first.
+
+    Args:
+        comment: text of a UserComment.
+    """
     others = sorted((key for key in texts if key != "prompt"), key=lambda key: key != "workflow")
     tags = {MAKE - index: key for index, key in enumerate(others)}
     if "prompt" in texts:
         tags[MODEL] = "prompt"
-    values = {tag: f"{key}:{texts[key]}".encode() + b"\0" for tag, key in tags.items()}
-    position = 8 + 2 + 12 * len(values) + 4
-    entries, bodies = [], []
-    for tag in sorted(values):
-        entries.append(struct.pack(">HHII", tag, _ASCII, len(values[tag]), position))
-        bodies.append(values[tag] + b"\0" * (len(values[tag]) % 2))
+    entries = [(tag, _ASCII, f"{key}:{texts[key]}".encode() + b"\0") for tag, key in tags.items()]
+    if comment is None:
+        return b"MM\0*" + struct.pack(">I", 8) + _list(entries, 8)
+    exif_list = _list([(USER_COMMENT, _UNDEFINED, _UNICODE + comment.encode("utf-16-be"))], 8)
+    # The first list names where the Exif list is, which lies before it.
+    main = _list([*entries, (EXIF_IFD, _LONG, struct.pack(">I", 8))], 8 + len(exif_list))
+    return b"MM\0*" + struct.pack(">I", 8 + len(exif_list)) + exif_list + main
+
+
+def _list(entries: list[tuple[int, int, bytes]], start: int) -> bytes:
+    """A list of (tag, type, value) that is to lie at an offset, with its values behind it."""
+    position = start + 2 + 12 * len(entries) + 4
+    rows, bodies = [], []
+    for tag, form, value in sorted(entries):
+        count = len(value) // 4 if form == _LONG else len(value)
+        if len(value) <= 4:
+            rows.append(struct.pack(">HHI", tag, form, count) + value.ljust(4, b"\0"))
+            continue
+        rows.append(struct.pack(">HHII", tag, form, count, position))
+        bodies.append(value + b"\0" * (len(value) % 2))
         position += len(bodies[-1])
-    head = b"MM\0*" + struct.pack(">IH", 8, len(values))
-    return b"".join([head, *entries, struct.pack(">I", 0), *bodies])
+    head = struct.pack(">H", len(entries))
+    return b"".join([head, *rows, struct.pack(">I", 0), *bodies])
 
 
 def _texts_of(block: bytes, order: str) -> Iterator[tuple[int, bytes]]:

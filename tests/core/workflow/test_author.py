@@ -76,7 +76,9 @@ def test_a_model_that_is_here_and_known_is_pinned_whole(author: Workspace, marke
     }
 
 
-def test_all_models_are_looked_up_in_one_request(author: Workspace, market: Marketplace):
+def test_all_models_are_looked_up_in_one_request_and_their_licences_in_another(
+    author: Workspace, market: Marketplace
+):
     names = [f"{seed}.safetensors" for seed in range(5)]
     for seed, name in enumerate(names):
         market.publish(model_file(author, name, seed), model_name=name)
@@ -84,7 +86,9 @@ def test_all_models_are_looked_up_in_one_request(author: Workspace, market: Mark
     lock = build_lock(lora_graph(*names), author)
 
     assert all(model.identity.sources for model in lock.models)
-    assert [request.path for request in market.requests] == ["/api/v1/model-versions/by-hash"]
+    assert [request.path for request in market.requests] == [
+        "/api/v1/model-versions/by-hash", "/api/v1/models",
+    ]  # fmt: skip
 
 
 def test_a_file_is_hashed_once(author: Workspace, market: Marketplace):
@@ -260,3 +264,77 @@ def test_a_cancelled_lock_stops(author: Workspace):
 
     with pytest.raises(CancelledError):
         build_lock(lora_graph("ink.safetensors"), author.watched(lambda _: None, cancellation))
+
+
+def test_a_lock_carries_what_the_marketplace_says_about_a_model(
+    author: Workspace, market: Marketplace
+):
+    path = model_file(author, "ink.safetensors")
+    published = market.publish(
+        path, model_name="Ink", base_model="SDXL 1.0", trained_words=["ink wash"]
+    )
+
+    (model,) = build_lock(lora_graph("ink.safetensors"), author).models
+
+    facts = model.facts
+    assert facts.base_model == "SDXL 1.0"
+    assert facts.trigger_words == ("ink wash",)
+    assert facts.page.startswith(f"https://civitai.com/models/{published.model_id}")
+    assert dict(facts.permissions)["allowNoCredit"] in (True, False)
+    assert model.to_json()["permissions"] == dict(facts.permissions)
+
+
+def test_facts_are_asked_for_once(author: Workspace, market: Marketplace):
+    market.publish(model_file(author, "ink.safetensors"), model_name="Ink")
+    first = build_lock(lora_graph("ink.safetensors"), author)
+    market.clear_requests()
+
+    assert build_lock(lora_graph("ink.safetensors"), author) == first
+    assert market.requests == []
+
+
+def test_a_marketplace_that_is_away_costs_the_facts_and_nothing_else(
+    author: Workspace, market: Marketplace
+):
+    path = model_file(author, "ink.safetensors")
+    market.stop()
+
+    (model,) = build_lock(lora_graph("ink.safetensors"), author).models
+
+    assert model.identity.sha256 == sha256_of(path)
+    assert model.reason.startswith("It could not be looked up: ")
+
+
+def test_what_an_earlier_lock_alone_knows_stays_while_the_bytes_are_the_same(
+    author: Workspace, market: Marketplace
+):
+    path = model_file(author, "ink.safetensors")
+    kept = {"weather": {"of": ["tomorrow"]}}
+    for sha256, expected in ((sha256_of(path), kept), (None, kept), (SHA, {})):
+        entry = {"name": "ink.safetensors", "directory": "loras", "sha256": sha256, **kept}
+        carried = Lock.from_json({"version": 1, "models": [entry], "signature": "x"})
+
+        lock = build_lock(lora_graph("ink.safetensors").with_lock(carried), author)
+
+        assert lock.models[0].more == expected
+        assert lock.more == {"signature": "x"}
+
+
+EMBEDDED = "https://huggingface.co/a/b/resolve/main/ink.safetensors"
+
+
+@pytest.mark.parametrize(("claimed", "kept"), [(None, True), ("own", True), (SHA, False)])
+def test_an_address_that_the_graph_gives_is_a_source_for_what_no_marketplace_has(
+    author: Workspace, market: Marketplace, claimed: str | None, kept: bool
+):
+    path = model_file(author, "ink.safetensors")
+    entry = {"name": "ink.safetensors", "url": EMBEDDED + "?token=x", "directory": "loras"}
+    if claimed is not None:
+        hash_ = sha256_of(path) if claimed == "own" else claimed
+        entry |= {"hash": hash_, "hash_type": "SHA256"}
+    node = ui_node(1, "LoraLoader", ["ink.safetensors", 1, 1], properties={"models": [entry]})
+
+    (model,) = build_lock(read_json(ui_graph(node), "x.json"), author).models
+
+    assert [source.url for source in model.identity.sources] == ([EMBEDDED] if kept else [])
+    assert bool(model.reason) is not kept

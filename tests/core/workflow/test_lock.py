@@ -8,12 +8,16 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satchel.errors import LockError, LockVersionError
 from satchel.identity import ModelIdentity, Source
+from satchel.workflow.documents import read_json
+from satchel.workflow.export import export
+from satchel.workflow.facts import ModelFacts
 from satchel.workflow.lock import MAX_MODELS, Lock, LockedModel, is_lock
+from satchel.workflow.node_pack import NodePack
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 SCHEMA = json.loads((DOCS / "lock.schema.json").read_text(encoding="utf-8"))
@@ -24,6 +28,13 @@ MODEL = {"name": "ink.safetensors", "directory": "loras"}
 texts = st.text(min_size=1, max_size=30)
 counts = st.integers(0, 2**53 - 1)
 hex_digits = "0123456789abcdef"
+values = st.recursive(
+    st.none() | st.booleans() | counts | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+unknown = st.dictionaries(texts.map(lambda key: f"x-{key}"), values, max_size=3)
+"""Keys that a newer release may write."""
 sources = st.builds(
     Source,
     kind=texts,
@@ -32,6 +43,29 @@ sources = st.builds(
     model_id=st.none() | counts,
     version_id=st.none() | counts,
     file_id=st.none() | counts,
+    more=unknown,
+)
+facts = st.builds(
+    ModelFacts,
+    base_model=st.text(max_size=9),
+    trigger_words=st.lists(texts, max_size=3).map(tuple),
+    licence=st.text(max_size=9),
+    permissions=st.dictionaries(texts, st.booleans() | texts, max_size=3).map(
+        lambda flags: tuple(sorted(flags.items()))
+    ),
+    nsfw_level=counts,
+    gated=st.booleans(),
+    page=st.text(max_size=9),
+)
+packs = st.builds(
+    NodePack,
+    cnr_id=st.text(max_size=9),
+    aux_id=st.text(max_size=9),
+    repository=st.text(max_size=9),
+    version=st.text(max_size=9),
+    commit=st.text(hex_digits, max_size=40),
+    node_types=st.lists(texts, max_size=3, unique=True).map(sorted).map(tuple),
+    more=unknown,
 )
 identities = st.builds(
     ModelIdentity,
@@ -47,11 +81,15 @@ models = st.builds(
     identity=identities,
     used_by=st.lists(texts, max_size=3).map(tuple),
     reason=st.text(max_size=20),
+    facts=facts,
+    more=unknown,
 )
 locks = st.builds(
     Lock,
     models=st.lists(models, max_size=4, unique_by=lambda model: model.key).map(tuple),
     host=st.dictionaries(st.sampled_from(["comfyui", "frontend"]), texts),
+    node_packs=st.lists(packs, max_size=3).map(tuple),
+    more=unknown,
 )
 
 
@@ -81,6 +119,7 @@ def test_the_example_in_the_documentation_is_a_lock():
     assert lock.to_json() == {**example, "generator": lock.to_json()["generator"]}
 
 
+@settings(deadline=None)
 @given(locks)
 def test_every_lock_is_read_back_and_fits_the_schema(lock: Lock):
     value = json.loads(json.dumps(lock.to_json()))
@@ -89,9 +128,32 @@ def test_every_lock_is_read_back_and_fits_the_schema(lock: Lock):
 
     assert set(read.models) == set(lock.models)
     assert read.host == lock.host
+    assert set(read.node_packs) == set(lock.node_packs)
+    assert read.more == lock.more
     assert read.to_json() == value
     jsonschema.validate(value, SCHEMA)
     assert is_lock(value)
+
+
+@settings(deadline=None)
+@given(unknown, unknown, unknown)
+def test_keys_of_the_future_survive_an_import_and_another_export(
+    top: dict[str, Any], of_model: dict[str, Any], of_pack: dict[str, Any]
+):
+    node = {"id": 1, "type": "LoraLoader", "widgets_values": ["ink.safetensors", 1, 1]}
+    pack = {"cnr_id": "fancy", "node_types": ["Fancy"], **of_pack}
+    value = {**lock_of(**of_model), "node_packs": [pack], **top}
+    graph = {"nodes": [node], "links": [], "version": 0.4, "extra": {"satchel": value}}
+    document = read_json(graph, "x.json")
+    assert document.lock is not None
+
+    again = export(document, document.lock).document.ui
+
+    assert again is not None
+    written = again["extra"]["satchel"]
+    assert {key: written[key] for key in top} == top
+    assert {key: written["models"][0][key] for key in of_model} == of_model
+    assert {key: written["node_packs"][0][key] for key in of_pack} == of_pack
 
 
 def test_a_lock_is_written_in_the_same_order_whatever_the_order_of_its_models():
@@ -171,6 +233,21 @@ UNREADABLE = [
     (lock_of(used_by=[True]), "models[0].used_by"),
     (lock_of(used_by=[None]), "models[0].used_by"),
     (lock_of(reason=None), "models[0].reason"),
+    (lock_of(base_model=7), "models[0].base_model"),
+    (lock_of(trigger_words="ink"), "models[0].trigger_words"),
+    (lock_of(trigger_words=["ink", 1]), "models[0].trigger_words"),
+    (lock_of(licence=[]), "models[0].licence"),
+    (lock_of(permissions=[]), "models[0].permissions"),
+    (lock_of(permissions={"allowNoCredit": 1}), "models[0].permissions"),
+    (lock_of(nsfw_level=-1), "models[0].nsfw_level"),
+    (lock_of(nsfw_level=True), "models[0].nsfw_level"),
+    (lock_of(gated="yes"), "models[0].gated"),
+    (lock_of(page=1), "models[0].page"),
+    ({**lock_of(), "node_packs": {}}, "node_packs"),
+    ({**lock_of(), "node_packs": ["x"]}, "node_packs[0]"),
+    ({**lock_of(), "node_packs": [{"cnr_id": 1}]}, "node_packs[0].cnr_id"),
+    ({**lock_of(), "node_packs": [{"node_types": "x"}]}, "node_packs[0].node_types"),
+    ({**lock_of(), "node_packs": [{"node_types": [1]}]}, "node_packs[0].node_types"),
 ]
 
 

@@ -1,157 +1,99 @@
-"""Node packs: what a workflow was made with, what is here, and the command for the rest."""
+"""Which packs a workflow needs, and what nodes get written that do not say so."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support.graphs import api_graph, api_node, subgraph, ui_graph, ui_node
+from support.graphs import SUBGRAPH_ID, api_graph, api_node, subgraph, ui_graph, ui_node
 
 from satchel.workflow.documents import read_json
-from satchel.workflow.node_packs import installed_packs, packs_of, plan_packs, repository_of
+from satchel.workflow.export import export
+from satchel.workflow.lock import Lock
+from satchel.workflow.node_pack import NodePack
+from satchel.workflow.node_packs import CORE, named_packs
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-def node(class_type: str, **properties: Any) -> dict[str, Any]:
-    return ui_node(1, class_type, properties=properties)
-
-
-def document(*nodes: dict[str, Any], **fields: Any) -> Any:
-    return read_json(ui_graph(*nodes, **fields), "x.json")
+CORE_PACK = NodePack(CORE, version="0.30.0")
+FANCY = NodePack("fancy", "ada/fancy", "", "1.2.0", "0123456789abcdef0123456789abcdef01234567")
+HERE = {"KSampler": CORE_PACK, "FancyNode": FANCY, "FancyOther": FANCY}
 
 
-def install_pack(
-    root: Path, folder: str, *, project: str = "", remote: str = "", commit: str = "",
-    packed: bool = False,
-) -> None:  # fmt: skip
-    """A pack as the registry or git leaves it."""
-    path = root / folder
-    path.mkdir(parents=True)
-    if project:
-        (path / "pyproject.toml").write_text(project)
-    if remote:
-        (path / ".git/refs/heads").mkdir(parents=True)
-        (path / ".git/config").write_text(f'[remote "origin"]\n\turl = {remote}\n')
-        (path / ".git/HEAD").write_text("ref: refs/heads/main\n")
-        if packed:
-            (path / ".git/packed-refs").write_text(f"# pack-refs\n{commit} refs/heads/main\n")
-        else:
-            (path / ".git/refs/heads/main").write_text(commit + "\n")
+def packs_of(graph: dict[str, Any], installed: Any = HERE, earlier: Any = ()) -> list[Any]:
+    found = named_packs(read_json(graph, "x"), installed, earlier)
+    return [(pack.cnr_id or pack.aux_id, pack.ver, pack.node_types) for pack in found]
 
 
-def test_packs_are_told_by_what_the_frontend_writes_on_nodes():
-    inner = node("Deep", aux_id="owner/repo", ver=COMMIT)
-    graph = document(
-        node("A", cnr_id="rgthree-comfy", ver="1.0.0"),
-        node("B", cnr_id="rgthree-comfy", ver="1.0.0"),
-        node("KSampler", cnr_id="comfy-core", ver="0.3.0"),
-        node("Plain"),
-        subgraphs=[subgraph(inner)],
-    )
+def fancy(**properties: Any) -> dict[str, Any]:
+    return ui_node(1, "FancyNode", properties=properties)
 
-    assert [(p.id, p.repository, p.version, list(p.node_types)) for p in packs_of(graph)] == [
-        ("rgthree-comfy", "", "1.0.0", ["A", "B"]),
-        ("", "github.com/owner/repo", COMMIT, ["Deep"]),
+
+def test_packs_are_those_installed_here_whatever_form_the_graph_has():
+    inner = subgraph(ui_node(1, "FancyOther"))
+    graph = ui_graph(fancy(), ui_node(2, "KSampler"), ui_node(3, SUBGRAPH_ID), subgraphs=[inner])
+
+    assert packs_of(graph) == [("fancy", FANCY.commit, ("FancyNode", "FancyOther"))]
+    assert packs_of(api_graph(api_node("FancyNode"), api_node("KSampler"))) == [
+        ("fancy", FANCY.commit, ("FancyNode",))
     ]
 
 
-def test_packs_of_the_lock_count_too():
-    pack = {"id": "kjnodes", "version": "1.2", "node_types": ["X"]}
-    graph = document(extra={"satchel": {"version": 1, "models": [], "node_packs": [pack, 5, {}]}})
-
-    assert [(p.id, p.version, list(p.node_types)) for p in packs_of(graph)] == [
-        ("kjnodes", "1.2", ["X"]),
-    ]
-
-
-@pytest.mark.parametrize(
-    "properties",
-    [
-        {"cnr_id": "x; rm -rf ~"},
-        {"cnr_id": "--help"},
-        {"cnr_id": ["x"]},
-        {"aux_id": "https://evil.example/$(id)"},
-        {"aux_id": "../../x"},
-        {"aux_id": "--upload-pack=x/y"},
-        {"aux_id": 7},
-    ],
-)
-def test_a_name_that_a_shell_could_misread_is_no_pack(properties: dict[str, Any]):
-    assert packs_of(document(node("A", **properties))) == []
-
-
-def test_a_version_that_is_none_is_left_out():
-    (pack,) = packs_of(document(node("A", cnr_id="x", ver="1 && id")))
-
-    assert pack.version == ""
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("owner/repo", "github.com/owner/repo"),
-        ("https://github.com/owner/repo.git", "github.com/owner/repo"),
-        ("https://gitlab.com/owner/repo/", "gitlab.com/owner/repo"),
-        ("git@github.com:owner/repo.git", "github.com/owner/repo"),
-        ("https://user:secret@github.com/owner/repo", ""),
-        ("file:///etc/x", ""),
-        ("", ""),
-    ],
-)
-def test_repositories_are_one_text_however_they_are_written(text: str, expected: str):
-    assert repository_of(text) == expected
-
-
-PROJECT = '[project]\nname = "rgthree-comfy"\nversion = "1.0.0"\n'
-
-
-@pytest.mark.parametrize(
-    ("here", "wanted", "state", "command"),
-    [
-        ({"project": PROJECT}, {"cnr_id": "rgthree-comfy", "ver": "1.0.0"}, "installed", ""),
-        ({"project": PROJECT}, {"cnr_id": "rgthree-comfy"}, "installed", ""),
-        ({"project": PROJECT}, {"cnr_id": "rgthree-comfy", "ver": "2.0.0"}, "other_version",
-         "comfy node install rgthree-comfy@2.0.0"),
-        ({"project": PROJECT}, {"cnr_id": "other", "ver": "1.1"}, "missing",
-         "comfy node install other@1.1"),
-        ({"project": PROJECT}, {"cnr_id": "other", "ver": COMMIT}, "missing",
-         "comfy node install other"),
-        ({"remote": "https://github.com/o/r.git", "commit": COMMIT},
-         {"aux_id": "o/r", "ver": COMMIT[:8]}, "installed", ""),
-        ({"remote": "git@github.com:o/r.git", "commit": COMMIT, "packed": True},
-         {"aux_id": "o/r", "ver": COMMIT}, "installed", ""),
-        ({"remote": "https://github.com/o/r", "commit": "f" * 40}, {"aux_id": "o/r", "ver": COMMIT},
-         "other_version",
-         f"git clone https://github.com/o/r && git -C r checkout {COMMIT}"),
-        ({}, {"aux_id": "o/r"}, "missing", "git clone https://github.com/o/r"),
-        ({}, {"cnr_id": "Some-Folder"}, "installed", ""),
-    ],
-)  # fmt: skip
-def test_a_pack_is_here_is_another_version_or_is_missing(
-    tmp_path: Path, here: dict[str, Any], wanted: dict[str, Any], state: str, command: str
+@pytest.mark.parametrize(("properties", "expected"), [
+    ({"cnr_id": "fancy", "ver": "1.0.0"}, ("fancy", "1.0.0")),
+    ({"cnr_id": "fancy", "ver": "v1.0.0"}, ("fancy", "1.0.0")),
+    ({"aux_id": "ada/fancy", "ver": "0123abc"}, ("ada/fancy", "0123abc")),
+    ({"cnr_id": "fancy", "ver": "unknown"}, ("fancy", "")),
+    ({"cnr_id": "fancy"}, ("fancy", "")),
+])  # fmt: skip
+def test_what_is_not_installed_is_known_by_what_its_node_remembers(
+    properties: dict[str, Any], expected: tuple[str, str]
 ):
-    install_pack(tmp_path, "some-folder", **here)
-
-    (planned,) = plan_packs(document(node("A", **wanted)), [tmp_path])
-
-    assert (planned.state, planned.command) == (state, command)
+    assert packs_of(ui_graph(fancy(**properties)), {}) == [(*expected, ("FancyNode",))]
 
 
-def test_disabled_packs_and_files_do_not_count(tmp_path: Path):
-    install_pack(tmp_path, "off.disabled")
-    install_pack(tmp_path, ".hidden")
-    (tmp_path / "websocket_image_save.py").touch()
-
-    assert list(installed_packs([tmp_path, tmp_path / "absent"])) == []
-
-
-def test_where_no_comfyui_is_known_nothing_is_said_about_packs():
-    assert plan_packs(document(node("A", cnr_id="x")), None) == ()
+@pytest.mark.parametrize("properties", [
+    {"cnr_id": CORE, "ver": "0.3.1"}, {"cnr_id": "../x"}, {"cnr_id": 7}, {"aux_id": "x"},
+    {"aux_id": "https://evil/x"}, {},
+])  # fmt: skip
+def test_properties_that_name_no_pack_are_ignored(properties: dict[str, Any]):
+    assert packs_of(ui_graph(fancy(**properties)), {}) == []
 
 
-def test_an_api_graph_says_nothing_about_packs(tmp_path: Path):
-    graph = read_json(api_graph(api_node("A")), "x.json")
+def test_an_earlier_lock_is_remembered_for_types_that_are_still_there():
+    earlier = [NodePack("fancy", version="0.9.0", node_types=("FancyNode", "Gone"))]
 
-    assert plan_packs(graph, [tmp_path]) == ()
+    assert packs_of(ui_graph(fancy()), {}, earlier) == [("fancy", "0.9.0", ("FancyNode",))]
+
+
+def test_a_type_that_nobody_knows_is_listed_without_a_pack():
+    graph = ui_graph(ui_node(1, "Mystery"), ui_node(2, "Note"), ui_node(3, "Reroute"))
+
+    assert packs_of(graph) == [("", "", ("Mystery",))]
+    assert packs_of(graph, {}) == []  # without a host every type is unknown
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    ({}, {"cnr_id": "fancy", "aux_id": "ada/fancy", "ver": FANCY.commit}),
+    ({"cnr_id": "fancy"}, {"cnr_id": "fancy", "ver": FANCY.commit}),
+    ({"aux_id": "ada/fancy"}, {"aux_id": "ada/fancy", "ver": FANCY.commit}),
+    ({"cnr_id": "fancy", "ver": "1.0.0"}, {"cnr_id": "fancy", "ver": "1.0.0"}),
+    ({"cnr_id": "other"}, {"cnr_id": "other"}),
+])  # fmt: skip
+def test_exported_nodes_say_where_they_are_from_and_keep_what_they_said(
+    before: dict[str, Any], after: dict[str, Any]
+):
+    node = fancy(**{"Node name for S&R": "FancyNode"}, **before)
+    graph = export(read_json(ui_graph(node, ui_node(2, "KSampler")), "x"), Lock(()), HERE)
+
+    assert graph.document.ui is not None
+    own, core = (found["properties"] for found in graph.document.ui["nodes"])
+    assert own == {"Node name for S&R": "FancyNode", **after}
+    assert (core["cnr_id"], core["ver"]) == (CORE, "0.30.0")
+
+
+def test_without_a_host_the_lock_tells_nodes_their_packs():
+    lock = Lock((), node_packs=(NodePack("fancy", version="1", node_types=("FancyNode",)),))
+
+    graph = export(read_json(ui_graph(fancy()), "x"), lock).document.ui
+
+    assert graph is not None
+    assert graph["nodes"][0]["properties"] == {"cnr_id": "fancy", "ver": "1"}
