@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from .block_weights import BLOCK_WEIGHT_NODES
 from .hooks import HOOK_NODES
 from .lora import LORA_NODES
+from .models import MODEL_NODES
 from .prompt import PROMPT_NODES
 from .stack_report import REPORT_NODES
 from .triggers import TRIGGER_NODES
@@ -14,14 +15,16 @@ from .triggers import TRIGGER_NODES
 
 class SatchelExtension(ComfyExtension):
     async def on_load(self) -> None:
+        from .background import background
         from .replacements import register_replacements
         from .routes import register_routes
 
         register_routes()
         await register_replacements()
+        background.begin()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
             *LORA_NODES, *PROMPT_NODES, *BLOCK_WEIGHT_NODES, *TRIGGER_NODES, *HOOK_NODES,
-            *REPORT_NODES,
+            *REPORT_NODES, *MODEL_NODES,
         ]  # fmt: skip

@@ -42,17 +42,24 @@ class Obtained:
         }
 
 
-def obtain(reference: Reference, kind: str | None, workspace: Workspace) -> Obtained:
+def obtain(
+    reference: Reference, kind: str | None, workspace: Workspace, *, pinned_only: bool = False
+) -> Obtained:
     """Fetches a model, unless its bytes are here.
 
     A file without a published SHA256 is taken as it arrives: only for who named it. From then on
     its digest is known.
 
+    Args:
+        pinned_only: refuses such a file.
+
     Raises:
         ForbiddenFormatError, UnsafePathError: it may not be installed here.
         SatchelError: as `Resolver.offered`, `Downloader.fetch` and `Downloader.fetch_unpinned`.
     """
-    offer = workspace.resolver().offered(reference, kind)
+    resolver = workspace.resolver()
+    ask = resolver.resolve if pinned_only else resolver.offered
+    offer = ask(reference, kind)
     check_format(offer.name, allow_pickle=workspace.settings.allow_pickle)
     target = destination(workspace.folders, offer.kind, offer.name)
     obtained = _here(offer, workspace) or _fetch(offer, target, workspace)

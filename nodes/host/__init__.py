@@ -5,7 +5,15 @@ from .folders import lora_names, model_folders, system_user_directory
 from .hooks import stack_hooks
 from .lora_files import load_lora, lora_cache
 from .pictures import image_of
-from .service import add_route, node_progress, running_node, send_event, versions
+from .service import (
+    add_route,
+    is_idle,
+    node_bytes,
+    node_progress,
+    running_node,
+    send_event,
+    versions,
+)
 from .weights import TextEncoder, dense_change, lora_key_map, weight_shapes
 from .windows import add_windows, clone_with_windows
 
@@ -19,11 +27,13 @@ __all__ = [
     "clone_with_windows",
     "dense_change",
     "image_of",
+    "is_idle",
     "load_lora",
     "lora_cache",
     "lora_key_map",
     "lora_names",
     "model_folders",
+    "node_bytes",
     "node_progress",
     "running_node",
     "send_event",

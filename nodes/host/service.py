@@ -7,6 +7,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import comfy.model_management
 import comfy.utils
 import comfyui_version
 from comfy_execution.utils import get_executing_context
@@ -35,6 +36,26 @@ def node_progress(total: int) -> Callable[[], None]:
     """A function to call after each step: moves the running node's progress bar."""
     bar = comfy.utils.ProgressBar(total)
     return lambda: bar.update(1)
+
+
+def node_bytes() -> Callable[[int, int], None]:
+    """A function to call with (done, total) bytes: moves the running node's progress bar, and
+    ends the run by raising the host's own exception when the user has stopped it."""
+    bar: comfy.utils.ProgressBar | None = None
+
+    def tell(done: int, total: int) -> None:
+        nonlocal bar
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        if total:
+            bar = bar or comfy.utils.ProgressBar(total)
+            bar.update_absolute(done, total)
+
+    return tell
+
+
+def is_idle() -> bool:
+    """Whether the server runs no prompt, and none waits."""
+    return bool(PromptServer.instance.prompt_queue.get_tasks_remaining() == 0)
 
 
 def running_node() -> str | None:
