@@ -7,10 +7,10 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..satchel.errors import AmbiguousReferenceError, InstallNotAllowedError, ModelNotFoundError
+from ..satchel.errors import InstallNotAllowedError, ModelNotFoundError
 from ..satchel.examine import examine
 from ..satchel.folders import LocalModel
-from ..satchel.local_references import find_referenced, is_pinned
+from ..satchel.local_references import find_named, find_referenced, is_pinned
 from ..satchel.marketplaces.records import PublishedVersion, SearchQuery
 from ..satchel.model_info import ModelInfo, model_info
 from ..satchel.obtain import obtain
@@ -75,13 +75,13 @@ class SatchelModelInfo(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, kind: str = "", name: str = "", hash: bool = False) -> Any:
         with told_to_user():
-            return _stamp(_named(kind, name, workspace()) if name else None)
+            return _stamp(find_named(kind, name, workspace()) if name else None)
 
     @classmethod
     def execute(cls, kind: str, name: str, hash: bool = False) -> io.NodeOutput:
         with told_to_user():
             space = workspace().watched(_teller())
-            model = _named(kind, name, space)
+            model = find_named(kind, name, space)
             if model is None:
                 raise ModelNotFoundError(
                     f"{name!r} is in none of the {kind} folders.",
@@ -209,23 +209,6 @@ class SatchelSearchMarketplace(io.ComfyNode):
         versions = [version for page in found.pages.values() for version in page.versions]
         references = [version.air or version.page_url for version in versions]
         return io.NodeOutput(_results(versions, found), "\n".join(references))
-
-
-def _named(kind: str, name: str, space: Workspace) -> LocalModel | None:
-    """A file of the listing; the text itself never becomes a path.
-
-    Raises:
-        AmbiguousReferenceError: several files are called that.
-    """
-    found = space.library(may_hash=False).find_by_bare_name(kind, name)
-    if len(found) > 1:
-        names = [model.name for model in found]
-        raise AmbiguousReferenceError(
-            f"{len(found)} files are called {name}.",
-            hint="Write one of: " + ", ".join(names[:5]) + ".",
-            files=names,
-        )
-    return found[0] if found else None
 
 
 def _stamp(model: LocalModel | None) -> Any:

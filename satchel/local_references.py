@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from .errors import AmbiguousReferenceError
 from .find import find
 from .folders import LocalModel
 from .references import (
@@ -28,12 +29,12 @@ def find_referenced(reference: Reference, kind: str, workspace: Workspace) -> Lo
     same reference was fetched before.
 
     Raises:
+        AmbiguousReferenceError: several files are called that.
         CatalogError: the catalog cannot be used.
     """
-    library = workspace.library(may_hash=False)
     if isinstance(reference, FileNameReference):
-        named = library.find_by_bare_name(kind, reference.name)
-        return named[0] if named else None
+        return find_named(kind, reference.name, workspace)
+    library = workspace.library(may_hash=False)
     sha256 = workspace.catalog.references.get(to_text(reference))
     if sha256 is not None:
         local = library.find_by_digest(kind, sha256, None)
@@ -45,6 +46,24 @@ def find_referenced(reference: Reference, kind: str, workspace: Workspace) -> Lo
     if found.how not in ("digest", "published"):
         return None
     return next((local for model in found.models if (local := _still(model, workspace))), None)
+
+
+def find_named(kind: str, name: str, workspace: Workspace) -> LocalModel | None:
+    """The file of a kind with a name, with or without its folders or its extension. It is looked
+    for in the listing: the text itself never becomes a path.
+
+    Raises:
+        AmbiguousReferenceError: several files are called that.
+    """
+    found = workspace.library(may_hash=False).find_by_bare_name(kind, name)
+    if len(found) > 1:
+        names = [model.name for model in found]
+        raise AmbiguousReferenceError(
+            f"{len(found)} files are called {name}.",
+            hint="Write one of: " + ", ".join(names[:5]) + ".",
+            files=names,
+        )
+    return found[0] if found else None
 
 
 def is_pinned(reference: Reference) -> bool:

@@ -54,11 +54,13 @@ def start_server(
 ) -> Iterator[StartServer]:
     """Starts servers that know the marketplace, and stops them at the module's end.
 
-    `files` are put into the base directory first, by their path in it.
+    `files` are put into the base directory first, by their path in it; `env` has more variables.
     """
     running: list[ComfyUI] = []
 
-    def start(name: str, files: Mapping[str, str] = {}, **options: Any) -> ComfyUI:
+    def start(
+        name: str, files: Mapping[str, str] = {}, env: Mapping[str, str] = {}, **options: Any
+    ) -> ComfyUI:
         base = tmp_path_factory.mktemp(name)
         make_base_directory(base)
         for path, text in files.items():
@@ -66,6 +68,7 @@ def start_server(
         environment = {
             **market.environment,
             "CIVITAI_API_TOKEN": TOKEN,
+            **env,
         }
         server = ComfyUI(host, base, env=environment, **options)
         running.append(server)
