@@ -56,6 +56,9 @@ PICTURES = (
     Picture("SatchelLoraStackFromPrompt", "lora-stack-from-prompt", ("Prompt without tags",)),
     Picture("SatchelCreateHookLoraStack", "hook-lora-stack", ("Set CLIP Hooks",)),
     Picture("SatchelStackReport", "stack-report", ("Picture",)),
+    Picture("SatchelSearchMarketplace", "models-by-identity"),
+    Picture("SatchelModelInfo", "models-by-identity", ("What the file is",)),
+    Picture("SatchelResolveModel", "models-by-identity", ("Load LoRA",)),
     Picture("SatchelTriggerWords", "trigger-words", ("Words per LoRA", "Concatenate Text")),
 )
 
