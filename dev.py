@@ -17,6 +17,7 @@ COMMANDS = {
     "test": "lint, types, web unit tests, then every Python test in the real host and browser",
     "lint": "ruff, mypy and tsc only",
     "bench": "benchmarks/NAME.py, or all of them, in the host's Python",
+    "torture": "kill -9 at random points of downloads and catalog writes; prints the counts",
     "serve": "ComfyUI with this checkout as a custom node, for daily work",
 }
 EPILOG = """\
@@ -59,6 +60,11 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("name", nargs="?", metavar="NAME", help="without it, all of them run")
     bench.add_argument("--list", action="store_true", help="only list them")
 
+    torture = commands["torture"]
+    torture.add_argument(
+        "--count", type=int, default=200, metavar="N", help="kills of each kind (%(default)s)"
+    )
+
     serve = commands["serve"]
     serve.epilog = "All other arguments go to ComfyUI."
     serve.add_argument("--port", type=int, default=8188, help="8188 if not given; 0: a free one")
@@ -84,7 +90,7 @@ def main(argv: list[str]) -> int:
     if arguments.command is None:
         parser.print_help()
         return 0
-    if more and arguments.command == "lint":
+    if more and arguments.command in ("lint", "torture"):
         parser.error(f"unrecognized arguments: {' '.join(more)}")
 
     sys.path.insert(0, str(ROOT / "tools"))

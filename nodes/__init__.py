@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from .block_weights import BLOCK_WEIGHT_NODES
 from .hooks import HOOK_NODES
 from .lora import LORA_NODES
+from .models import MODEL_NODES
 from .prompt import PROMPT_NODES
 from .save_image import SAVE_NODES
 from .stack_report import REPORT_NODES
@@ -15,21 +16,21 @@ from .triggers import TRIGGER_NODES
 
 class SatchelExtension(ComfyExtension):
     async def on_load(self) -> None:
+        from .background import background
         from .embedding import register_embedding
         from .preload import preload
         from .replacements import register_replacements
         from .routes import register_routes
-        from .run_route import register_run_route
         from .workspace import workspace
 
         register_routes()
-        register_run_route()
         register_embedding()
         await register_replacements()
         await preload(workspace)
+        background.begin()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
             *LORA_NODES, *PROMPT_NODES, *BLOCK_WEIGHT_NODES, *TRIGGER_NODES, *HOOK_NODES,
-            *REPORT_NODES, *SAVE_NODES,
+            *REPORT_NODES, *SAVE_NODES, *MODEL_NODES,
         ]  # fmt: skip

@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from comfy_api.latest import io
 
-from ..satchel.folders import ModelFolders
+from ..satchel.errors import CatalogError
+from ..satchel.folders import LocalModel, ModelFolders
+from ..satchel.known_words import KnownWords, known_words
 from ..satchel.lora.rows import NO_LORA
 from ..satchel.lora.stack import StackEntry, read_stack
 from ..satchel.lora.trigger_words import header_words, merge_words
 from . import host
 from .planning import LoraStackType, file_stamps, find_lora, find_path, told_to_user
+from .workspace import catalog
 
 NONE = "None"
-WORD_SOURCES: tuple[Callable[[Path], tuple[str, ...]], ...] = (header_words,)
+log = logging.getLogger(__name__)
+
+
+def _catalog_words(path: Path) -> KnownWords:
+    """What is known beside the header; nothing if the catalog cannot be used, which must not stop
+    a run."""
+    try:
+        return known_words(LocalModel.at("loras", path.name, path), catalog())
+    except CatalogError as error:
+        log.warning("Trigger words come from headers only: %s", error)
+        return KnownWords()
+
+
+def _known_before(path: Path) -> tuple[str, ...]:
+    return _catalog_words(path).before
+
+
+def _known_after(path: Path) -> tuple[str, ...]:
+    return _catalog_words(path).after
+
+
+WORD_SOURCES: tuple[Callable[[Path], tuple[str, ...]], ...] = (
+    _known_before, header_words, _known_after,
+)  # fmt: skip
 """Where words of a file come from, in their order."""
 
 
@@ -29,7 +56,8 @@ class SatchelTriggerWords(io.ComfyNode):
             node_id="SatchelTriggerWords",
             display_name="Trigger Words (Satchel)",
             category="Satchel/LoRA",
-            description="The trigger words of LoRAs, as their files tell them, for a prompt.",
+            description="The trigger words of LoRAs, as your notes, marketplaces and their files"
+            " tell them, for a prompt.",
             search_aliases=["lora", "trigger", "activation text", "trained words", "lora keywords"],
             inputs=[
                 LoraStackType.Input(
@@ -115,7 +143,7 @@ def _line(entry: StackEntry, words: tuple[str, ...] | None, exclude: str) -> str
     if _is_off(entry):
         return "(off: both its strengths are 0)"
     if not words:
-        return "(its file names none)"
+        return "(none are known)"
     return ", ".join(merge_words([words], [exclude])) or "(all are excluded)"
 
 

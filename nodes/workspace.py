@@ -24,13 +24,18 @@ def workspace() -> Workspace:
     return Workspace(
         Settings.from_environment(policy_path=here / POLICY),
         host.model_folders(),
-        catalog_at(here / "catalog.sqlite3"),
+        catalog(),
         custom_nodes=host.custom_node_folders(),
     )
 
 
+def catalog() -> Catalog:
+    """The catalog, which needs no settings."""
+    return _catalog(host.system_user_directory() / "catalog.sqlite3")
+
+
 @cache
-def catalog_at(path: Path) -> Catalog:
+def _catalog(path: Path) -> Catalog:
     """One per server: its tables and pages are checked once, not at every request."""
     return Catalog(path)
 

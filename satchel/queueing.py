@@ -15,6 +15,7 @@ from .folders import LocalModel
 from .hashes import FileDigests
 from .identity import ModelIdentity
 from .progress import Cancellation, Report
+from .settings import Settings
 from .workspace import Workspace
 
 
@@ -31,14 +32,21 @@ def enqueue(model: ModelIdentity, workspace: Workspace, *, priority: int = 0) ->
 
 
 def make_runner(
-    workspace: Workspace, watch: Callable[[QueueEntry], None] = lambda entry: None
+    workspace: Workspace,
+    watch: Callable[[QueueEntry], None] = lambda entry: None,
+    settings: Callable[[], Settings] | None = None,
 ) -> QueueRunner:
-    """A runner that fetches through the workspace and tells its catalog what has arrived."""
+    """A runner that fetches through the workspace and tells its catalog what has arrived.
+
+    Args:
+        settings: read for each download, for a process that outlives a change of tokens.
+    """
 
     def downloader(
         report: Report, cancellation: Cancellation, limits: TransferLimits
     ) -> Downloader:
-        return replace(workspace.watched(report, cancellation).downloader(), limits=limits)
+        current = replace(workspace, settings=settings()) if settings else workspace
+        return replace(current.watched(report, cancellation).downloader(), limits=limits)
 
     def arrived(entry: QueueEntry, digests: FileDigests) -> None:
         assert entry.path is not None

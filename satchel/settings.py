@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from .credentials import CredentialFile, checked_token, credentials_path
@@ -16,6 +17,7 @@ from .errors import InvalidInputError
 from .policy import Policy, read_policy
 
 LORA_CACHE_BYTES = 1 << 30
+NodeDownloads = Literal["ask", "allow"]
 
 _OFF = "off"
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -76,6 +78,10 @@ class Settings:
     """Whether formats that can run code (`.ckpt`, `.pt`, ...) may be installed."""
     policy: Policy = field(default_factory=Policy)
     """The operator's rules about installing."""
+    node_downloads: NodeDownloads = "ask"
+    """Whether nodes may ask marketplaces and fetch what is pinned, or say how to do it."""
+    background_hashing: bool = False
+    """Whether the server hashes unknown files by itself while nothing is generated."""
     update_check_hours: int = 0
     """How often newer versions of local models are looked for; 0 never, unless somebody asks."""
 
@@ -116,6 +122,8 @@ class Settings:
             ),
             allow_pickle=env.get("SATCHEL_ALLOW_PICKLE", "").lower() in _TRUE,
             policy=policy,
+            node_downloads=_node_downloads(env),
+            background_hashing=env.get("SATCHEL_BACKGROUND_HASHING", "").lower() in _TRUE,
             update_check_hours=_whole_number("SATCHEL_UPDATE_CHECK_HOURS", env, "24; 0 is never"),
         )
 
@@ -157,6 +165,16 @@ def lora_cache_bytes(environ: Mapping[str, str] | None = None) -> int:
             hint="Write it like 1073741824; 0 keeps nothing.",
         )
     return int(text)
+
+
+def _node_downloads(env: Mapping[str, str]) -> NodeDownloads:
+    text = env.get("SATCHEL_NODE_DOWNLOADS", "").strip().lower()
+    if text not in ("", "ask", "allow"):
+        raise InvalidInputError(
+            "SATCHEL_NODE_DOWNLOADS is neither ask nor allow.",
+            hint="Write one of them; ask holds without it.",
+        )
+    return "allow" if text == "allow" else "ask"
 
 
 def _whole_number(variable: str, env: Mapping[str, str], example: str) -> int:

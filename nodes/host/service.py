@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import comfy.model_management
 import comfy.utils
 import comfyui_version
 import folder_paths
@@ -39,6 +40,26 @@ def node_progress(total: int) -> Callable[[], None]:
     """A function to call after each step: moves the running node's progress bar."""
     bar = comfy.utils.ProgressBar(total)
     return lambda: bar.update(1)
+
+
+def node_bytes() -> Callable[[int, int], None]:
+    """A function to call with (done, total) bytes: moves the running node's progress bar, and
+    ends the run by raising the host's own exception when the user has stopped it."""
+    bar: comfy.utils.ProgressBar | None = None
+
+    def tell(done: int, total: int) -> None:
+        nonlocal bar
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        if total:
+            bar = bar or comfy.utils.ProgressBar(total)
+            bar.update_absolute(done, total)
+
+    return tell
+
+
+def is_idle() -> bool:
+    """Whether the server runs no prompt, and none waits."""
+    return bool(PromptServer.instance.prompt_queue.get_tasks_remaining() == 0)
 
 
 def running_node() -> str | None:
@@ -75,11 +96,6 @@ async def queue_prompt(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
 def add_prompt_handler(handler: Callable[[Any], Any]) -> None:
     """Lets a function see and change what is posted to `/prompt`, before the host checks it."""
     PromptServer.instance.add_on_prompt_handler(handler)
-
-
-def is_idle() -> bool:
-    """Whether no graph runs or waits."""
-    return bool(PromptServer.instance.prompt_queue.get_tasks_remaining() == 0)
 
 
 def writes_metadata() -> bool:

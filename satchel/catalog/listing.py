@@ -34,6 +34,10 @@ class ListingChanges:
     def any(self) -> bool:
         return bool(self.added or self.moved or self.gone or self.renamed)
 
+    def to_json(self) -> dict[str, int]:
+        """How many of each."""
+        return {"added": len(self.added), "moved": len(self.moved), "gone": len(self.gone)}
+
 
 @dataclass
 class _Known:

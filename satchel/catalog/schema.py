@@ -102,7 +102,13 @@ _RECORDS = (
     )""",
 )
 
-MIGRATIONS: Sequence[Sequence[str]] = (_VERSION_1, (*_FILES, *_RECORDS))
+_REFERENCES = (
+    """CREATE TABLE fetched_references (
+        text TEXT PRIMARY KEY, sha256 TEXT NOT NULL, fetched_at REAL NOT NULL
+    )""",
+)
+
+MIGRATIONS: Sequence[Sequence[str]] = (_VERSION_1, (*_FILES, *_RECORDS), _REFERENCES)
 
 
 def create_full_text(db: sqlite3.Connection) -> bool:

@@ -15,6 +15,7 @@ from .files import FileTable
 from .listing import ListingChanges, store_listing
 from .notes import NoteTable
 from .records import RecordTable
+from .references import ReferenceTable
 from .search import SearchIndex
 
 
@@ -30,6 +31,7 @@ class Catalog:
         self.files = FileTable(self._database)
         self.records = RecordTable(self._database)
         self.notes = NoteTable(self._database)
+        self.references = ReferenceTable(self._database)
         self.search = SearchIndex(self._database)
         self._answers = AnswerTable(self._database)
 

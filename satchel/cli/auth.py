@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import os
 import sys
 from collections.abc import Mapping
 
-from ..credentials import CredentialFile, checked_token, credentials_path
-from ..errors import InvalidInputError
 from ..marketplaces.base import TokenState
 from ..settings import WITH_TOKENS
+from ..tokens import forget_token, store_token, token_statuses
 from ..workspace import Workspace
 from .result import Command, Result
 from .terminal import table
@@ -39,14 +37,7 @@ def _set(arguments: argparse.Namespace, workspace: Workspace) -> Result:
         text = getpass.getpass(f"Token for {source} (not shown): ")
     else:
         text = sys.stdin.readline(1 << 16)
-    token = checked_token("The token", text)
-    if not token:
-        raise InvalidInputError(
-            "No token was given.",
-            hint=f"Type it when asked, or pipe it: satchel auth set {source} < file-with-the-token",
-        )
-    file = _file()
-    file.set(source, token)
+    file = store_token(source, text)
     complaints = []
     known = workspace.settings.source(source)
     if known.token_from not in ("", "file"):
@@ -57,7 +48,7 @@ def _set(arguments: argparse.Namespace, workspace: Workspace) -> Result:
 
 def _clear(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     source: str = arguments.source
-    cleared = _file().clear(source)
+    cleared = forget_token(source)
     known = workspace.settings.source(source)
     text = f"Forgot the token of {source}." if cleared else f"No token of {source} was stored."
     complaints = []
@@ -67,35 +58,19 @@ def _clear(arguments: argparse.Namespace, workspace: Workspace) -> Result:
 
 
 def _status(arguments: argparse.Namespace, workspace: Workspace) -> Result:
-    wanted = [arguments.source] if arguments.source else list(WITH_TOKENS)
-    resolver = workspace.resolver()
-    made = {market.kind: market for market in resolver.marketplaces}
-    values, rows = [], []
-    for source in wanted:
-        known = workspace.settings.source(source)
-        value = {"source": source, "set": known.token is not None, "from": known.token_from or None}
-        told = "set" if known.token else "not set"
-        if arguments.check:
-            state: TokenState = made[source].check_token() if source in made else "unknown"
-            value["state"] = state if known.token else "unset"
-            told = f"{told}; {_STATE_TEXTS[state]}" if known.token else told
-        values.append(value)
-        rows.append((source, told, f"from {known.token_from}" if known.token else ""))
-    refused = any(value.get("state") == "refused" for value in values)
-    return Result(values, table(rows), 1 if refused else 0)
+    wanted = [arguments.source] if arguments.source else WITH_TOKENS
+    statuses = token_statuses(workspace, wanted, check=arguments.check)
+    rows = []
+    for status in statuses:
+        told = "set" if status.is_set else "not set"
+        if status.is_set and status.state is not None:
+            told = f"{told}; {_STATE_TEXTS[status.state]}"
+        rows.append((status.source, told, f"from {status.origin}" if status.is_set else ""))
+    refused = any(status.state == "refused" for status in statuses)
+    return Result([status.to_json() for status in statuses], table(rows), int(refused))
 
 
 _ACTIONS: Mapping[str, Command] = {"set": _set, "status": _status, "clear": _clear}
-
-
-def _file() -> CredentialFile:
-    path = credentials_path(os.environ)
-    if path is None:
-        raise InvalidInputError(
-            "There is no place for a file of tokens.",
-            hint="Name one with SATCHEL_CREDENTIALS, or set the token in the environment.",
-        )
-    return CredentialFile(path)
 
 
 COMMANDS: Mapping[str, Command] = {"auth": auth}

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-from ..enrich import enrich
-from ..errors import InvalidInputError
-from ..examine import examine_all
-from ..find import find as find_files
-from ..folders import LocalModel
 from ..hashes import ALL_KINDS, DEFAULT_KINDS
 from ..identify import identify_file
-from ..model_info import ModelInfo, model_info
-from ..scan import Scan
-from ..scan import scan as scan_folders
-from ..sidecars import import_sidecars
-from ..updates import Update, check_updates
+from ..inventory import find_here, take_inventory, updates_here
+from ..model_info import ModelInfo
+from ..updates import Update
 from ..workspace import Workspace
 from . import texts
 from .result import Command, Result
@@ -26,37 +18,26 @@ from .terminal import size_text, table
 
 def scan(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     """Lists model files."""
-    scanned = _scanned(arguments.kinds, workspace)
-    unread: list[LocalModel] = []
-    if arguments.hash or arguments.look_up:
-        unread = examine_all(
-            scanned.models,
-            workspace.catalog,
-            report=workspace.report,
-            cancellation=workspace.cancellation,
+    inventory = take_inventory(
+        arguments.kinds,
+        workspace,
+        hash_unknown=arguments.hash or arguments.look_up,
+        look_up=arguments.look_up,
+    )
+    complaints = [f"{model.name} could not be read." for model in inventory.unread]
+    values = inventory.to_json()
+    rows = [
+        (
+            value["name"],
+            value["directory"],
+            size_text(value["size"]),
+            value["sha256"] or "not hashed",
         )
-    complaints = [f"{model.name} could not be read." for model in unread]
-    if arguments.look_up:
-        complaints += enrich(scanned.models, workspace).failures
-    digests = workspace.catalog.files.digests(scanned.models)
-    rows: list[tuple[str, ...]] = []
-    values: list[dict[str, Any]] = []
-    for model in scanned.models:
-        known = digests.get(model)
-        sha256, autov3 = (known.sha256, known.autov3) if known else (None, None)
-        values.append(
-            {
-                "name": model.name,
-                "directory": model.kind,
-                "path": str(model.path),
-                "size": model.size,
-                "sha256": sha256,
-                "autov3": autov3,
-            }
-        )
-        rows.append((model.name, model.kind, size_text(model.size), sha256 or "not hashed"))
+        for value in values
+    ]
     text = table(rows) if rows else texts.no_models(workspace.folders)
-    return Result(values, text, int(bool(unread)), tuple(complaints))
+    status = int(bool(inventory.unread))
+    return Result(values, text, status, (*complaints, *inventory.failures))
 
 
 def identify(arguments: argparse.Namespace, workspace: Workspace) -> Result:
@@ -68,14 +49,7 @@ def identify(arguments: argparse.Namespace, workspace: Workspace) -> Result:
 
 def find(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     """Finds files that are here."""
-    kinds = arguments.kind or []
-    scanned = _scanned([], workspace)
-    _check_kinds(kinds, workspace)
-    found = find_files(arguments.query, workspace.catalog, kinds=kinds, limit=arguments.limit)
-    # The catalog may know files of other model folders, too.
-    here = {model.key: model for model in scanned.models}
-    models = [here[model.key] for model in found.models if model.key in here]
-    infos = model_info(models, workspace.catalog)
+    found, infos = find_here(arguments.query, arguments.kind or [], arguments.limit, workspace)
     value = {"how": found.how, "models": [info.to_json() for info in infos]}
     if not infos:
         return Result(value, "No file here fits.", 1)
@@ -84,23 +58,17 @@ def find(arguments: argparse.Namespace, workspace: Workspace) -> Result:
 
 def updates(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     """Asks which files have a newer version."""
-    scanned = _scanned(arguments.kinds, workspace)
-    complaints: tuple[str, ...] = ()
-    if not arguments.known_only:
-        complaints = enrich(scanned.models, workspace).failures
-    found = check_updates(scanned.models, workspace)
-    complaints += found.failures
-    hashed = workspace.catalog.files.digests(scanned.models)
+    found, unknown = updates_here(arguments.kinds, workspace, known_only=arguments.known_only)
     notes = [f"{found.checked} published models are here, {len(found.updates)} of them have"
              " newer versions."]  # fmt: skip
-    if len(hashed) < len(scanned.models):
+    if unknown:
         notes.append(
-            f"{len(scanned.models) - len(hashed)} files are not hashed yet, so nobody can tell"
-            " what they are: `satchel scan --hash` does it."
+            f"{unknown} files are not hashed yet, so nobody can tell what they are:"
+            " `satchel scan --hash` does it."
         )
     rows = [_update_row(update) for update in found.updates]
     text = "\n".join([table(rows), *notes] if rows else notes)
-    return Result(found.to_json(), text, int(bool(complaints)), tuple(dict.fromkeys(complaints)))
+    return Result(found.to_json(), text, int(bool(found.failures)), found.failures)
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -109,23 +77,6 @@ COMMANDS: Mapping[str, Command] = {
     "find": find,
     "updates": updates,
 }
-
-
-def _scanned(kinds: Sequence[str], workspace: Workspace) -> Scan:
-    """The listing as it is now, with what other programs wrote beside new files."""
-    _check_kinds(kinds, workspace)
-    scanned = scan_folders(workspace.folders, workspace.catalog, kinds or None)
-    import_sidecars(scanned.models, workspace.catalog, workspace.cancellation)
-    return scanned
-
-
-def _check_kinds(kinds: Iterable[str], workspace: Workspace) -> None:
-    unknown = [kind for kind in kinds if kind not in workspace.folders]
-    if unknown:
-        raise InvalidInputError(
-            f"{unknown[0]!r} is no model folder here.",
-            hint="Folders: " + ", ".join(sorted(workspace.folders.roots)) + ".",
-        )
 
 
 def _found_row(info: ModelInfo) -> tuple[str, ...]:

@@ -139,26 +139,49 @@ class Downloader:
         return None
 
     def _from_any_source(self, order: Order, sources: Sequence[Source]) -> FileDigests:
-        refusals: list[SatchelError] = []
-        for source in sources:
-            try:
-                return self._from_source(order, source)
-            except (MarketplaceError, DownloadError) as error:
-                if isinstance(error, CancelledError | InsufficientSpaceError):
-                    raise
-                refusals.append(error)
+        """What the first source gives that serves it; a mirror when all of them refuse."""
+        refusals: list[tuple[Source, SatchelError]] = []
+        digests = self._first(order, sources, refusals)
+        if digests is None:
+            digests = self._first(order, self._mirrors(order, refusals), refusals)
+        if digests is not None:
+            return digests
         if not refusals:
             raise UnavailableError(
                 f"No source is known for {order.name}.",
                 hint="Fetch it by hand, or ask the author for an export made with Satchel.",
                 name=order.name,
             )
-        first = refusals[0]
+        first = refusals[0][1]
         first.details["tried"] = [
-            {"source": source.url, "error": str(error)}
-            for source, error in zip(sources, refusals, strict=True)
+            {"source": source.url, "error": str(error)} for source, error in refusals
         ]
         raise first
+
+    def _first(
+        self, order: Order, sources: Sequence[Source], refusals: list[tuple[Source, SatchelError]]
+    ) -> FileDigests | None:
+        for source in sources:
+            try:
+                return self._from_source(order, source)
+            except (MarketplaceError, DownloadError) as error:
+                if isinstance(error, CancelledError | InsufficientSpaceError):
+                    raise
+                refusals.append((source, error))
+        return None
+
+    def _mirrors(
+        self, order: Order, refusals: Sequence[tuple[Source, SatchelError]]
+    ) -> list[Source]:
+        """Where else those bytes are served, once every source has said that it does not serve
+        them. Wrong bytes or a broken disk are no reason to ask, nor is a source that is not known.
+        """
+        refused = all(isinstance(error, MarketplaceError) for _, error in refusals)
+        if order.sha256 is None or not refusals or not refused:
+            return []
+        tried = {source.url for source, _ in refusals}
+        mirrors = self.resolver.mirrors([order.sha256])[order.sha256]
+        return [source for source in mirrors if source.url not in tried]
 
     def _from_source(self, order: Order, source: Source) -> FileDigests:
         if order.sha256 is not None and is_archive_url(source.url):

@@ -17,7 +17,7 @@ from ..errors import (
     NotFoundError,
     UnavailableError,
 )
-from ..file_names import checked_name
+from ..file_names import portable_name
 from ..folders import LEGACY_KINDS
 from ..identity import ModelIdentity, Source
 from ..progress import Cancellation
@@ -127,33 +127,45 @@ class Resolver:
     # --- by reference ------------------------------------------------------------------------
 
     def resolve(self, reference: Reference, kind: str | None = None) -> ModelIdentity:
-        """The one file that a reference means, with a name and digests that can be relied on.
+        """The one file that a reference means, with a digest that can be relied on.
 
         Args:
             kind: the folder it is meant for, whatever the marketplace says.
 
         Raises:
+            UnavailableError: its SHA256 is not published.
+            SatchelError: as `offered`.
+        """
+        identity = self.offered(reference, kind)
+        if identity.sha256 is None:
+            label = self._by_kind[identity.sources[0].kind].label
+            raise UnavailableError(
+                f"{label} has published no SHA256 of this file.",
+                hint="Fetch it by its own reference with `satchel get`: then it is known.",
+            )
+        return identity
+
+    def offered(self, reference: Reference, kind: str | None = None) -> ModelIdentity:
+        """The one file that a reference means, under a name that every system takes; without a
+        SHA256 where none is published: then only who asks for it by that reference may have it.
+
+        Raises:
             NotFoundError: no marketplace has it.
             AmbiguousReferenceError: it means several files.
-            UnavailableError: its SHA256 is not published.
-            UnsafePathError: its name cannot be used on every system.
+            BadResponseError: nothing tells its folder.
             MarketplaceError: nobody who has it serves it; `details["tried"]` says what was asked.
         """
         version, file = self.published(reference)
         identity = file.identity
-        label = self._by_kind[version.source].label
-        if identity.sha256 is None:
-            raise UnavailableError(
-                f"{label} has not computed this file's SHA256 yet.", hint="Try again in an hour."
-            )
         if kind is None and not identity.kind:
+            label = self._by_kind[version.source].label
             what = " ".join(filter(None, (version.model_type, file.file_type))) or "file"
             raise BadResponseError(
                 f"Satchel does not know the folder of what {label} calls {what!r}.",
                 hint="Say where it belongs, for example with --to loras.",
             )
         kind = LEGACY_KINDS.get(kind, kind) if kind else identity.kind
-        return replace(identity, kind=kind, name=checked_name(identity.name))
+        return replace(identity, kind=kind, name=portable_name(identity.name))
 
     def published(self, reference: Reference) -> tuple[PublishedVersion, PublishedFile]:
         """The one file that a reference means, as it is published, and the version it is of.

@@ -813,8 +813,9 @@ def test_get_fetches_by_digest_url_and_air(
     assert first.json == {
         "name": "ink.safetensors", "directory": "loras", "size": ink.size,
         "path": str(recipient / "loras/ink.safetensors"), "sha256": ink.sha256.lower(),
+        "fetched": True, "pinned": True, "note": None,
     }  # fmt: skip
-    assert [outcome.json for outcome in others] == [first.json] * 3
+    assert [outcome.json for outcome in others] == [{**first.json, "fetched": False}] * 3
     assert model_files(recipient) == ["loras/ink.safetensors"]
     assert len([r for r in market.requests if r.origin == "storage"]) == 1
 

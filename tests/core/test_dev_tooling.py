@@ -419,6 +419,11 @@ def test_a_failed_prompt_names_the_node() -> None:
 # --- the pins -----------------------------------------------------------------------------------
 
 
+def test_torture_needs_something_to_prove() -> None:
+    with pytest.raises(ToolError, match="nothing to prove"):
+        commands.torture(Namespace(count=0), [])
+
+
 def pinned(name: str) -> dict[str, str]:
     lines = (ROOT / "tools" / name).read_text(encoding="utf-8").splitlines()
     wanted = [line.partition(";")[0].strip() for line in lines if line and line[0] != "#"]

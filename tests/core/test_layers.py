@@ -20,8 +20,7 @@ HOST = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "comfyui_versio
 ALLOWED = {
     "satchel/tensors/": {"torch"},
     "nodes/host/": HOST - {"aiohttp", "comfy_api"},
-    "nodes/routes.py": {"aiohttp"},
-    "nodes/run_route.py": {"aiohttp"},
+    "nodes/routes/": {"aiohttp"},
     "nodes/": {"comfy_api"},
 }
 """What each place may import of them; the longest prefix counts."""

@@ -85,3 +85,16 @@ def test_a_token_is_not_in_the_text_of_the_settings():
 )
 def test_an_origin_is_canonical(url, origin):
     assert origin_of(url) == origin
+
+
+def test_nodes_download_only_where_that_is_said_in_so_many_words():
+    for text, policy in (("", "ask"), ("ask", "ask"), ("ALLOW", "allow")):
+        settings = Settings.from_environment({"SATCHEL_NODE_DOWNLOADS": text})
+        assert settings.node_downloads == policy
+    with pytest.raises(InvalidInputError, match="SATCHEL_NODE_DOWNLOADS"):
+        Settings.from_environment({"SATCHEL_NODE_DOWNLOADS": "1"})
+
+
+def test_nothing_is_hashed_unasked():
+    assert not Settings.from_environment({}).background_hashing
+    assert Settings.from_environment({"SATCHEL_BACKGROUND_HASHING": "1"}).background_hashing

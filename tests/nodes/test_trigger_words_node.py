@@ -53,7 +53,7 @@ def test_loras_without_words_or_strength_say_so(node, files):
 
     assert words == ""
     assert per_lora == (
-        "plain.safetensors: (its file names none)\na.safetensors: (off: both its strengths are 0)"
+        "plain.safetensors: (none are known)\na.safetensors: (off: both its strengths are 0)"
     )
 
 

@@ -54,12 +54,16 @@ def start_server(
 ) -> Iterator[StartServer]:
     """Starts servers that know the marketplace, and stops them at the module's end.
 
-    `files` are put into the base directory first, by their path in it.
+    `files` are put into the base directory first, by their path in it; `env` has more variables.
     """
     running: list[ComfyUI] = []
 
     def start(
-        name: str, files: Mapping[str, str] = {}, preload: str | None = None, **options: Any
+        name: str,
+        files: Mapping[str, str] = {},
+        preload: str | None = None,
+        env: Mapping[str, str] = {},
+        **options: Any,
     ) -> ComfyUI:
         base = tmp_path_factory.mktemp(name)
         make_base_directory(base)
@@ -69,6 +73,7 @@ def start_server(
             **market.environment,
             "CIVITAI_API_TOKEN": TOKEN,
             "SATCHEL_PRELOAD": preload,
+            **env,
         }
         server = ComfyUI(host, base, env=environment, **options)
         running.append(server)

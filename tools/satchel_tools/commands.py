@@ -21,6 +21,7 @@ from .problems import ToolError
 from .running import clean_environment, run_foreground, say
 
 BENCHMARKS = ROOT / "benchmarks"
+TORTURES = ("torture_catalog", "torture_downloads")
 DEMO_BYTES = 2_500_000_000
 # --fast leaves out what is marked as costly, and does not even import what needs the host.
 FAST = (
@@ -143,6 +144,20 @@ def bench(arguments: Namespace, more: Sequence[str]) -> int:
     for name in chosen:
         print(f"== {name}", file=talk, flush=True)
         statuses.append(run_in_host(host, BENCHMARKS / f"{name}.py", more))
+    return int(any(statuses))
+
+
+def torture(arguments: Namespace, more: Sequence[str]) -> int:
+    """Each proof in a process of its own, even after one that failed; they need no host."""
+    if arguments.count < 1:
+        raise ToolError("There is nothing to prove with fewer than one kill.")
+    python = provide_dev_python(cache_root())
+    env = clean_environment(PYTHONPATH=str(ROOT / "tools"))
+    statuses = []
+    for name in TORTURES:
+        say(f"== {name}")
+        command = [str(python), "-P", "-m", f"satchel_tools.{name}", str(arguments.count)]
+        statuses.append(run_foreground(command, env))
     return int(any(statuses))
 
 

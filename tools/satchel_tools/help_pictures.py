@@ -57,6 +57,9 @@ PICTURES = (
     Picture("SatchelCreateHookLoraStack", "hook-lora-stack", ("Set CLIP Hooks",)),
     Picture("SatchelStackReport", "stack-report", ("Picture",)),
     Picture("SatchelBlockWeights", "block-weights", ("LoRA Stack (Satchel)",)),
+    Picture("SatchelSearchMarketplace", "models-by-identity"),
+    Picture("SatchelModelInfo", "models-by-identity", ("What the file is",)),
+    Picture("SatchelResolveModel", "models-by-identity", ("Load LoRA",)),
     Picture("SatchelTriggerWords", "trigger-words", ("Words per LoRA", "Concatenate Text")),
 )
 

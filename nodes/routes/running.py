@@ -8,19 +8,16 @@ from typing import Any
 
 from aiohttp import web
 
-from ..satchel.errors import InstallNotAllowedError, ModelsMissingError, PromptRefusedError
-from ..satchel.progress import Cancellation, Report
-from ..satchel.workflow.bundle_inputs import place_inputs
-from ..satchel.workflow.install import Imported, install
-from ..satchel.workflow.plan import plan_document
-from ..satchel.workflow.runnable import check_runnable
-from . import host
-from .routes import PREFIX, check_may_install, document_of, guarded, json_body, run_job, workspace
-
-
-def register_run_route() -> None:
-    """Adds the route to the host's server."""
-    host.add_route("POST", f"{PREFIX}/run", guarded(_run))
+from ...satchel.errors import InstallNotAllowedError, ModelsMissingError, PromptRefusedError
+from ...satchel.progress import Cancellation, Report
+from ...satchel.workflow.bundle_inputs import place_inputs
+from ...satchel.workflow.install import Imported, install
+from ...satchel.workflow.plan import plan_document
+from ...satchel.workflow.runnable import check_runnable
+from .. import host
+from ..workspace import workspace
+from .serving import Handler, check_may_install, json_body, run
+from .workflows import document_of
 
 
 async def _run(request: web.Request) -> web.Response:
@@ -43,7 +40,7 @@ async def _run(request: web.Request) -> web.Response:
         queued = asyncio.run_coroutine_threadsafe(_queue(ready, body), loop)
         return {**imported.to_json(), **queued.result()}
 
-    return await run_job(work, body)
+    return await run(work, body)
 
 
 def _refusal(request: web.Request) -> InstallNotAllowedError | None:
@@ -84,3 +81,6 @@ async def _queue(imported: Imported, body: dict[str, Any]) -> dict[str, Any]:
             node_errors=answer.get("node_errors"),
         )
     return {key: answer.get(key) for key in ("prompt_id", "number", "node_errors")}
+
+
+ROUTES: tuple[tuple[str, str, Handler], ...] = (("POST", "/run", _run),)

@@ -1,0 +1,16 @@
+"""HTTP routes under /satchel/v1, one module per topic."""
+
+from __future__ import annotations
+
+from .. import host
+from . import files, jobs, models, queue, running, tokens, workflows
+from .serving import PREFIX, guarded
+
+_TOPICS = (workflows, running, models, files, queue, tokens, jobs)
+
+
+def register_routes() -> None:
+    """Adds the routes to the host's server."""
+    for topic in _TOPICS:
+        for method, path, handler in topic.ROUTES:
+            host.add_route(method, PREFIX + path, guarded(handler))

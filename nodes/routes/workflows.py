@@ -1,0 +1,157 @@
+"""Routes about workflows, and the server's state: request -> core call -> JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from typing import Any
+
+from aiohttp import web
+
+from ...satchel import __version__
+from ...satchel.errors import InvalidInputError
+from ...satchel.lora.presets import all_presets
+from ...satchel.progress import Cancellation, Report
+from ...satchel.settings import SOURCES
+from ...satchel.workflow.author import build_lock
+from ...satchel.workflow.convert import convert, convertible_types
+from ...satchel.workflow.documents import WorkflowDocument, read_bytes, read_json
+from ...satchel.workflow.export import export
+from ...satchel.workflow.install import install
+from ...satchel.workflow.plan import plan_document
+from ...satchel.workflow.planned import host_name
+from ...satchel.workflow.rewrite import rewrite
+from .. import host
+from ..access import policy_facts
+from ..planning import with_content
+from ..preload import preloaded
+from ..workspace import workspace
+from .serving import Handler, check_may_install, json_body, names_in, run
+
+MAX_BLOCKS = 100_000
+
+
+async def _status(_: web.Request) -> web.Response:
+    settings = workspace().settings
+    return web.json_response(
+        {
+            "policy": policy_facts(settings.policy),
+            "preload": preloaded(),
+            "version": __version__,
+            "tokens": {kind: settings.source(kind).token is not None for kind in SOURCES},
+            "folders": sorted(host.model_folders().roots),
+            "lora_cache": host.lora_cache().counts(),
+            "convertible": convertible_types(),
+        }
+    )
+
+
+async def _plan(request: web.Request) -> web.Response:
+    body = await json_body(request)
+    document = await asyncio.to_thread(document_of, body)
+    quick = body.get("quick") is True
+    include_optional = body.get("include_optional") is True
+
+    def work(report: Report, cancellation: Cancellation) -> Any:
+        here = workspace().watched(report, cancellation)
+        plan = plan_document(document, here, quick=quick, include_optional=include_optional)
+        rewritten, rewrites = rewrite(document, plan)
+        return {
+            "plan": plan.to_json(),
+            "graph": rewritten.ui,
+            "prompt": rewritten.api,
+            "rewrites": [change.to_json() for change in rewrites],
+        }
+
+    return await run(work, body)
+
+
+async def _install(request: web.Request) -> web.Response:
+    check_may_install(request)
+    body = await json_body(request)
+    document = await asyncio.to_thread(document_of, body)
+    include_optional = body.get("include_optional") is True
+
+    def work(report: Report, cancellation: Cancellation) -> Any:
+        here = workspace().watched(report, cancellation)
+        plan = plan_document(document, here, include_optional=include_optional)
+        return install(document, plan, here).to_json()
+
+    return await run(work, body)
+
+
+async def _export(request: web.Request) -> web.Response:
+    body = await json_body(request)
+    document = await asyncio.to_thread(document_of, body)
+
+    def work(report: Report, cancellation: Cancellation) -> Any:
+        here = workspace().watched(report, cancellation)
+        packs = host.node_packs()
+        lock = build_lock(document, here, host.versions(), packs)
+        portable = export(document, lock, packs)
+        value = portable.to_json()
+        if portable.document.image is not None:
+            key = f"{portable.image_suffix[1:]}_base64"
+            value[key] = base64.b64encode(portable.document.image).decode("ascii")
+        return value
+
+    return await run(work, body)
+
+
+async def _convert(request: web.Request) -> web.Response:
+    body = await json_body(request)
+    types, nodes = names_in(body, "types"), names_in(body, "nodes")
+
+    def work() -> dict[str, Any]:
+        presets = all_presets(host.system_user_directory() / "presets")
+        names = [host_name(name) for name in host.lora_names()]
+        conversion = convert(
+            document_of(body), names=names, presets=presets, types=types, nodes=nodes
+        )
+        return conversion.to_json()
+
+    return web.json_response(await asyncio.to_thread(work))
+
+
+async def _block_weights(request: web.Request) -> web.Response:
+    text = (await json_body(request)).get("text")
+    if not isinstance(text, str) or len(text) > MAX_BLOCKS:
+        raise InvalidInputError(
+            f"text must be block weights of at most {MAX_BLOCKS} characters.",
+            hint='Send {"text": "IN04=0.5"}.',
+        )
+    return web.json_response({"text": await asyncio.to_thread(with_content, text)})
+
+
+def document_of(body: dict[str, Any]) -> WorkflowDocument:
+    name = body.get("name") if isinstance(body.get("name"), str) else "workflow"
+    if "base64" in body:
+        try:
+            content = base64.b64decode(str(body["base64"]), validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise InvalidInputError(
+                "The text under base64 is not valid Base64.",
+                hint="Send a PNG or JSON file's bytes in standard Base64, without line breaks.",
+            ) from error
+        document = read_bytes(content, str(name))
+    elif "json" in body:
+        document = read_json(body["json"], str(name))
+    else:
+        raise InvalidInputError(
+            "The body names no workflow.",
+            hint='Send the graph as {"json": {...}} or a file as {"base64": "..."}.',
+        )
+    if body.get("lock") is not None:
+        document = document.with_lock(read_json(body["lock"], "lock").lock)
+    return document
+
+
+ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/status", _status),
+    ("POST", "/plan", _plan),
+    ("POST", "/install", _install),
+    ("POST", "/export", _export),
+    ("POST", "/convert", _convert),
+    ("POST", "/block-weights", _block_weights),
+)
