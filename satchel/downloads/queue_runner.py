@@ -164,7 +164,10 @@ class QueueRunner:
             if isinstance(action, Start):
                 self._start(action.id, limits)
             elif isinstance(action, Settle):
-                self._queue.settle(action.id, by_id[action.id].owner, state=action.state)
+                entry = by_id[action.id]
+                self._queue.settle(entry.id, entry.owner, state=action.state)
+                if action.state == "cancelled":
+                    discard_unfinished(entry.model, entry.destination)
             elif isinstance(action, Stop) and action.id in self._runs:
                 self._runs[action.id].cancellation.cancel()
         return bool(self._runs)

@@ -431,6 +431,20 @@ def test_the_entry_of_a_killed_process_is_finished_by_the_next(
     assert listing(folder) == ["a.safetensors"]
 
 
+def test_what_was_cancelled_after_its_process_died_leaves_nothing(space, publish, folder):
+    lora = publish()
+    number = enqueue(identity(lora), space).id
+    space.queue().claim(number, "a runner that was killed")
+    folder.mkdir(parents=True)
+    part_of(folder, lora).write_bytes(b"the beginning")
+    assert space.queue().cancel(number).state == "running"
+
+    run(space)
+
+    assert space.queue().get(number).state == "cancelled"
+    assert listing(folder) == []
+
+
 def test_two_runners_share_one_queue(space, publish, market, folder):
     for seed in range(6):
         enqueue(identity(publish(seed=seed), name=f"{seed}.safetensors"), space)
