@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import untrusted_json
 from .errors import SafetensorsHeaderError
 
 MAX_HEADER_BYTES = 100 * 1024 * 1024
@@ -64,7 +65,9 @@ def read_header(path: Path) -> SafetensorsHeader:
             raise _bad(path, "its header length points past the end of the file")
         text = file.read(length)
     try:
-        document = json.loads(text.decode("utf-8"))
+        document = untrusted_json.loads(text.decode("utf-8"))
+    except untrusted_json.TooManyValuesError as error:
+        raise _bad(path, f"its header is refused: {error}") from error
     except (ValueError, RecursionError) as error:
         raise _bad(path, "its header is no JSON") from error
     if not isinstance(document, dict):

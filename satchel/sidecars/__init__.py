@@ -5,13 +5,13 @@ Everything in them is untrusted: sizes are capped, texts are cut, and a digest i
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from .. import untrusted_json
 from ..catalog import Catalog
 from ..catalog.notes import Written
 from ..folders import LocalModel
@@ -123,7 +123,7 @@ def _read(
         text = path.read_bytes()[:MAX_BYTES].decode("utf-8-sig")
         if reader is None:
             return sha256_file.read(text, model, written_ns)
-        document = json.loads(text)
+        document = untrusted_json.loads(text)
     except (OSError, ValueError, RecursionError):
         return None
     return reader(document, model, written_ns) if isinstance(document, dict) else None

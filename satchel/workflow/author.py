@@ -11,7 +11,7 @@ from ..identity import ModelIdentity, Source
 from ..library import Library
 from ..progress import Progress
 from ..workspace import Workspace
-from .collect import NamedModel, key_in, named_models, with_hints
+from .collect import KeyIndex, NamedModel, named_models, with_hints
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, Lock, LockedModel
 from .notes import hints_in
@@ -31,12 +31,13 @@ def build_lock(
     """
     library = workspace.library()
     earlier = {model.key: model for model in document.lock.models} if document.lock else {}
+    known_before = KeyIndex(earlier)
     named = named_models(document)
     library.look_up(local for model in named for local in _locate(model, library))
     models: list[LockedModel] = []
     for index, model in enumerate(named):
         workspace.report(Progress("hashing", model.name, 0, 0, index, len(named)))
-        models.append(_pin(model, library, earlier))
+        models.append(_pin(model, library, earlier, known_before))
     if host is None:
         host = document.lock.host if document.lock else {}
     models = _with_sources(_merged(models), workspace)
@@ -44,7 +45,10 @@ def build_lock(
 
 
 def _pin(
-    model: NamedModel, library: Library, earlier: Mapping[tuple[str, str], LockedModel]
+    model: NamedModel,
+    library: Library,
+    earlier: Mapping[tuple[str, str], LockedModel],
+    index: KeyIndex,
 ) -> LockedModel:
     used_by = tuple(model.used_by)
     if is_whole_path(model.name):
@@ -54,8 +58,10 @@ def _pin(
         )
     candidates = _locate(model, library)
     if len(candidates) != 1:
-        known = _known(model, earlier)
-        if known is not None:
+        # An entry of the earlier lock; a name of unknown kind has to be unambiguous there.
+        key = index.find(model.kind, model.name, bare=model.bare)
+        if key is not None:
+            known = earlier[key]
             identity = with_public_sources(known.identity)
             return replace(known, identity=identity, used_by=used_by, needed=model.needed)
         reason = (
@@ -70,10 +76,10 @@ def _pin(
     assert digests is not None, "a library that may hash always knows"
     name = local.name if model.bare else model.name
     identity = ModelIdentity(local.kind, name, digests.sha256, digests.size, digests.autov3)
-    known = earlier.get((local.kind, name))
-    if known is not None and known.identity.sha256 == digests.sha256:
+    before = earlier.get((local.kind, name))
+    if before is not None and before.identity.sha256 == digests.sha256:
         # Sources that the first author knew stay, whoever exports again.
-        identity = replace(identity, sources=with_public_sources(known.identity).sources)
+        identity = replace(identity, sources=with_public_sources(before.identity).sources)
     return LockedModel(identity, used_by, needed=model.needed)
 
 
@@ -85,12 +91,6 @@ def _locate(model: NamedModel, library: Library) -> list[LocalModel]:
         return library.find_by_bare_name(model.kind, model.name)
     local = library.folders.find(model.kind, model.name)
     return [local] if local is not None else []
-
-
-def _known(model: NamedModel, earlier: Mapping[tuple[str, str], LockedModel]) -> LockedModel | None:
-    """The earlier lock's entry; a name of unknown kind has to be unambiguous there."""
-    key = key_in(earlier.keys(), model.kind, model.name, bare=model.bare)
-    return earlier[key] if key is not None else None
 
 
 def _merged(models: Iterable[LockedModel]) -> list[LockedModel]:
