@@ -17,6 +17,7 @@ COMMANDS = {
     "test": "lint, types, web unit tests, then every Python test in the real host and browser",
     "lint": "ruff, mypy and tsc only",
     "bench": "benchmarks/NAME.py, or all of them, in the host's Python",
+    "fuzz": "traps of 10 MB and bent files for everything that reads strangers' bytes",
     "serve": "ComfyUI with this checkout as a custom node, for daily work",
 }
 EPILOG = """\
@@ -58,6 +59,8 @@ def build_parser() -> argparse.ArgumentParser:
     bench.epilog = "All other arguments go to the benchmark."
     bench.add_argument("name", nargs="?", metavar="NAME", help="without it, all of them run")
     bench.add_argument("--list", action="store_true", help="only list them")
+
+    commands["fuzz"].epilog = "Other arguments: --seconds N, --target NAME, --size N, --seed N."
 
     serve = commands["serve"]
     serve.epilog = "All other arguments go to ComfyUI."

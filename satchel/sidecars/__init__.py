@@ -88,6 +88,17 @@ def _new_sidecars(
             yield model, found, tuple(stamps)
 
 
+def read_sidecars(model: LocalModel) -> list[Sidecar]:
+    """What all sidecars of one model say, whether or not the catalog has them."""
+    found = []
+    for path, reader in _candidates(model):
+        stamp = _stamp(path)
+        sidecar = _read(path, reader, model, stamp) if stamp is not None else None
+        if sidecar is not None:
+            found.append(sidecar)
+    return found
+
+
 def _candidates(model: LocalModel) -> Iterator[tuple[Path, Reader | None]]:
     """Where sidecars of a model would be; those without a reader hold a bare digest."""
     for suffix, reader in _BY_STEM:

@@ -26,14 +26,18 @@ ROWS_OF = "LoraManager"
 
 
 def names_in_text(text: str, class_type: str) -> Iterator[tuple[str, str]]:
-    """(kind, name as written) of each model that a text names."""
+    """(kind, name as written) of each model that a text names, each once."""
     for kind, form in _FORMS:
         if kind == "loras" and class_type.startswith(CORE_PROMPTS):
             continue
-        for match in form.finditer(text):
-            name = match[2].strip()
+        for name in dict.fromkeys(written.strip() for _, written in form.findall(text)):
             if _is_name(name):
                 yield kind, name
+
+
+def may_hold_names(text: str) -> bool:
+    """Whether it is worth the time to look for names in a text."""
+    return ":" in text and ("<" in text or "embedding:" in text.lower())
 
 
 def with_names(text: str, names: Mapping[tuple[str, str], str]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from ..errors import WorkflowFormatError
 from ..folders import LEGACY_KINDS, MODEL_EXTENSIONS, posix_name, without_extension
-from .bare_names import ROWS_OF, names_in_text, with_names
+from .bare_names import ROWS_OF, may_hold_names, names_in_text, with_names
 from .loaders import CORE_LOADERS, NOTES, STACK_LORA_INPUT, STACK_NODE, stack_lora_widgets
 from .subgraphs import (
     PromotedWidget,
@@ -282,8 +282,15 @@ def _keys(values: Any) -> Iterable[Any]:
 
 
 def _followed(values: list[Any]) -> list[int]:
-    """Where texts, lists and objects are: others, of which there can be a million, name nothing."""
-    return [at for at, value in enumerate(values) if isinstance(value, str | list | dict)]
+    """Where a model may be named at or below: of other values there can be a million."""
+    return [
+        at for at, value in enumerate(values)
+        if (names_model(value) or may_hold_names(value) if isinstance(value, str)
+            else isinstance(value, _NESTING))
+    ]  # fmt: skip
+
+
+_NESTING = (list, dict)
 
 
 def _widgets(class_type: str, values: Any) -> Iterator[tuple[str, Any, str | None]]:
@@ -339,9 +346,9 @@ def _bare_values(
     if class_type in NOTES:
         return
     if isinstance(value, str):
-        if ":" not in value:  # all that can follow has one
+        if not may_hold_names(value):
             return
-        for kind, name in dict.fromkeys(names_in_text(value[:MAX_TEXT_LENGTH], class_type)):
+        for kind, name in names_in_text(value[:MAX_TEXT_LENGTH], class_type):
             yield kind, container, key, name
     elif isinstance(value, dict) and depth < _MAX_DEPTH:
         is_row = (
