@@ -19,6 +19,9 @@ from .errors import SafetensorsHeaderError
 MAX_HEADER_BYTES = 100 * 1024 * 1024
 """The format's own limit."""
 
+MAX_TENSORS = 65_536
+"""Ten times those of the largest models that ComfyUI loads."""
+
 DTYPE_BITS = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8,
     "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4, "I64": 64, "I32": 32, "I16": 16, "I8": 8,
@@ -72,6 +75,8 @@ def read_header(path: Path) -> SafetensorsHeader:
         raise _bad(path, "its header is no JSON") from error
     if not isinstance(document, dict):
         raise _bad(path, "its header is no JSON object")
+    if len(document) > MAX_TENSORS + 1:
+        raise _bad(path, f"it has more than {MAX_TENSORS} tensors")
     metadata = document.pop("__metadata__", {})
     if not isinstance(metadata, dict):
         raise _bad(path, "its metadata is no JSON object")

@@ -18,6 +18,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
 from ..errors import InvalidInputError
@@ -28,6 +29,9 @@ Dialect = Literal["auto", "comfy", "webui"]
 DIALECTS: tuple[Dialect, ...] = ("auto", "comfy", "webui")
 MAX_STRENGTH = 100.0
 """As for the core's own loader."""
+
+MAX_PROMPT = 1_000_000
+MAX_TAGS = 10_000
 
 _OPENING = re.compile(r"<(?:lora|lyco):", re.IGNORECASE)
 _ANGLE = re.compile(r"[<>]")
@@ -107,9 +111,17 @@ def find_tags(prompt: str, dialect: Dialect = "auto") -> list[PromptTag]:
         InvalidInputError: a tag that is not closed, names nothing, has a key that is not
             supported, or says one thing twice; `position` is where in the prompt.
     """
-    tags = [_read_tag(fields, dialect) for fields in _split_tags(prompt)]
+    if len(prompt) > MAX_PROMPT:
+        raise _too_much(f"The prompt has more than {MAX_PROMPT} characters.")
+    tags = [_read_tag(fields, dialect) for fields in islice(_split_tags(prompt), MAX_TAGS + 1)]
+    if len(tags) > MAX_TAGS:
+        raise _too_much(f"The prompt has more than {MAX_TAGS} LoRA tags.")
     _refuse_schedules(prompt, tags)
     return tags
+
+
+def _too_much(message: str) -> InvalidInputError:
+    return InvalidInputError(message, hint="Check what is wired into the prompt.", position=0)
 
 
 def clean_prompt(prompt: str, tags: Sequence[PromptTag]) -> str:

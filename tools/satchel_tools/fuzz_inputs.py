@@ -261,7 +261,7 @@ CONTAINER_TRAPS: dict[str, Trap] = {
     "PNG bomb": lambda size: png(png_chunk(b"zTXt", b"workflow\0\0" + _bomb(b"[],", size // 8))),
     "PNG bomb of wide text": lambda size: png(
         png_chunk(b"zTXt", b"workflow\0\0" + zlib.compress(
-            b'"' + "\N{GRINNING FACE}".encode() + b"a" * (15 << 20) + b'"', 9))),
+            b'"' + "\N{GRINNING FACE}".encode() + b"a" * (size * 3 // 2) + b'"', 9))),
     "PNG of small values": lambda size: png(
         png_chunk(b"tEXt", b"workflow\0[" + b'{"a":{}},' * (size // 18) + b"0]"),
         png_chunk(b"tEXt", b"prompt\0[" + b'{"a":{}},' * (size // 18) + b"0]")),
@@ -335,7 +335,7 @@ ARCHIVE_TRAPS: dict[str, Trap] = {
     "packed pax fields": lambda size: gzip.compress(_pax(b"4 a\n" * 16_000) * 3000, 9)[:size],
     "endless number": lambda size: _pax(b"9" * 60_000 + b" a=b\n"),
     "huge size": lambda size: tar_header(b"a.safetensors", b"0", b"\x80" + b"\xff" * 11),
-    "bomb": lambda size: gzip.compress(_tar(("a.safetensors", bytes(200 << 20))), 9),
+    "bomb": lambda size: gzip.compress(_tar(("a.safetensors", bytes(20 * size))), 9),
     "members": lambda size: tar_header(b"a", b"0", b"0") * (size // 512),
     "random": lambda size: random.Random(1).randbytes(size),
 }  # fmt: skip
@@ -360,6 +360,20 @@ HEADER_TRAPS: dict[str, Trap] = {
     "metadata": lambda size: _header(b'{"__metadata__":{"a":"' + b"a," * (size // 2) + b'"}}'),
     "lists": lambda size: _header(b"[" * size),
 }  # fmt: skip
+
+
+def _at_most(limit: int, traps: dict[str, Trap]) -> dict[str, Trap]:
+    """The traps no larger than what a reader looks at, and one that is."""
+
+    def limited(trap: Trap) -> Trap:
+        return lambda size: trap(min(size, limit))
+
+    return {"too large": filled("a"), **{name: limited(trap) for name, trap in traps.items()}}
+
+
+PROMPT_TRAPS = _at_most(990_000, PROMPT_TRAPS)
+REFERENCE_TRAPS = _at_most(1_040_000, REFERENCE_TRAPS)
+SIDECAR_TRAPS = _at_most(8_300_000, SIDECAR_TRAPS)
 
 
 def mutations(samples: list[bytes], seed: int) -> Iterator[bytes]:
