@@ -36,7 +36,7 @@ MAX_TAGS = 10_000
 _OPENING = re.compile(r"<(?:lora|lyco):", re.IGNORECASE)
 _ANGLE = re.compile(r"[<>]")
 _KEY = re.compile(r"([A-Za-z]\w*)\s*=\s*")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SCHEDULE = re.compile(r":\s*[0-9.]+(?:\s*,\s*[0-9.]+)?\s*$")
 _SCHEDULE_LENGTH = 100
 """Characters before a `]` that say when; all blanks counted."""

@@ -37,7 +37,7 @@ def names_in_text(text: str, class_type: str) -> Iterator[tuple[str, str]]:
 
 def may_hold_names(text: str) -> bool:
     """Whether it is worth the time to look for names in a text."""
-    return ":" in text and ("<" in text or "embedding:" in text.lower())
+    return len(text) > 7 and ":" in text and ("<" in text or "embedding:" in text.lower())
 
 
 def with_names(text: str, names: Mapping[tuple[str, str], str]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from ..errors import WorkflowFormatError
@@ -285,7 +284,7 @@ def _followed(values: list[Any]) -> list[int]:
     """Where a model may be named at or below: of other values there can be a million."""
     return [
         at for at, value in enumerate(values)
-        if (names_model(value) or may_hold_names(value) if isinstance(value, str)
+        if ("." in value and names_model(value) or may_hold_names(value) if isinstance(value, str)
             else isinstance(value, _NESTING))
     ]  # fmt: skip
 
@@ -367,10 +366,9 @@ def names_model(value: str) -> bool:
     """Whether a widget's text looks like a model file's name rather than prose or a URL."""
     if not value or len(value) > MAX_NAME_LENGTH or "\n" in value or "://" in value:
         return False
-    if f".{value.rpartition('.')[2]}".strip().lower() not in MODEL_EXTENSIONS:
-        return False
-    path = PurePosixPath(posix_name(value))
-    return path.suffix.lower() in MODEL_EXTENSIONS and bool(path.stem.strip())
+    path, _, extension = value.rpartition(".")
+    stem = posix_name(path).rpartition("/")[2]
+    return f".{extension.lower()}" in MODEL_EXTENSIONS and bool(stem.strip())
 
 
 def embedded_models(node: Json) -> list[Json]:
