@@ -18,6 +18,7 @@ COMMANDS = {
     "lint": "ruff, mypy and tsc only",
     "bench": "benchmarks/NAME.py, or all of them, in the host's Python",
     "torture": "kill -9 at random points of downloads and catalog writes; prints the counts",
+    "fuzz": "traps of 10 MB and bent files for everything that reads strangers' bytes",
     "serve": "ComfyUI with this checkout as a custom node, for daily work",
 }
 EPILOG = """\
@@ -64,6 +65,8 @@ def build_parser() -> argparse.ArgumentParser:
     torture.add_argument(
         "--count", type=int, default=200, metavar="N", help="kills of each kind (%(default)s)"
     )
+
+    commands["fuzz"].epilog = "Other arguments: --seconds N, --target NAME, --size N, --seed N."
 
     serve = commands["serve"]
     serve.epilog = "All other arguments go to ComfyUI."

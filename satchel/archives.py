@@ -26,7 +26,9 @@ BLOCK = 512
 MAX_MEMBERS = 20_000
 MAX_NAME_RECORD = 64 * 1024
 """Bytes of one pax record or long name; real ones are below 1 KiB."""
-MAX_RATIO = 100
+MAX_PAX_FIELDS = 50
+"""In one pax record; real ones have below ten."""
+MAX_RATIO = 20
 """Unpacked by packed bytes. Weights hardly shrink: 2 is already much."""
 RATIO_SLACK = 8 * 1024 * 1024
 """Unpacked bytes that are free of that check: small texts may shrink a lot."""
@@ -190,7 +192,10 @@ def _number(field: bytes) -> int:
     if field[0] & 0x80:
         if field[0] != 0x80:
             raise _bad("a size in it is negative")
-        return int.from_bytes(field[1:], "big")
+        size = int.from_bytes(field[1:], "big")
+        if size >= 1 << 62:
+            raise _bad("a size in it is larger than any disk")
+        return size
     text = field.strip(b" \0")
     if not text:
         return 0
@@ -208,19 +213,23 @@ def _name(header: bytes) -> str:
 
 def _pax_fields(record: bytes) -> dict[str, str]:
     """`path` and `size` of records `LENGTH KEY=VALUE\\n`; a sparse file's are refused."""
-    fields = {}
-    while record:
-        length_text, _, _ = record.partition(b" ")
-        if not length_text.isdigit() or not len(length_text) < int(length_text) <= len(record):
+    fields: dict[str, str] = {}
+    position = 0
+    for _ in range(MAX_PAX_FIELDS):
+        if position == len(record):
+            return fields
+        digits, blank, _ = record[position : position + 8].partition(b" ")
+        end = position + int(digits) if digits.isdigit() else 0
+        if not blank or not position + len(digits) < end <= len(record):
             raise _bad("it has a damaged record")
-        line = record[len(length_text) + 1 : int(length_text)]
-        record = record[int(length_text) :]
+        line = record[position + len(digits) + 1 : end]
+        position = end
         key, _, value = line.removesuffix(b"\n").partition(b"=")
         if key.startswith(b"GNU.sparse"):
             raise _bad("it holds a sparse file")
         if key in (b"path", b"size"):
             fields[key.decode()] = _text(value)
-    return fields
+    raise _bad("it has far too many records")
 
 
 def _pax_size(text: str | None, size: int) -> int:

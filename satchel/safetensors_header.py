@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from . import untrusted_json
 from .errors import SafetensorsHeaderError
 
 MAX_HEADER_BYTES = 100 * 1024 * 1024
 """The format's own limit."""
+
+MAX_TENSORS = 65_536
+"""Ten times those of the largest models that ComfyUI loads."""
 
 DTYPE_BITS = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8,
@@ -63,11 +67,15 @@ def read_header(path: Path) -> SafetensorsHeader:
             raise _bad(path, "its header length points past the end of the file")
         text = file.read(length)
     try:
-        document = json.loads(text.decode("utf-8"))
+        document = untrusted_json.loads(text.decode("utf-8"))
+    except untrusted_json.TooManyValuesError as error:
+        raise _bad(path, f"its header is refused: {error}") from error
     except (ValueError, RecursionError) as error:
         raise _bad(path, "its header is no JSON") from error
     if not isinstance(document, dict):
         raise _bad(path, "its header is no JSON object")
+    if len(document) > MAX_TENSORS + 1:
+        raise _bad(path, f"it has more than {MAX_TENSORS} tensors")
     metadata = document.pop("__metadata__", {})
     if not isinstance(metadata, dict):
         raise _bad(path, "its metadata is no JSON object")

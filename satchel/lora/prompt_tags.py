@@ -15,8 +15,10 @@ on as text, for `satchel.lora.weights` to read.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
 from ..errors import InvalidInputError
@@ -28,10 +30,16 @@ DIALECTS: tuple[Dialect, ...] = ("auto", "comfy", "webui")
 MAX_STRENGTH = 100.0
 """As for the core's own loader."""
 
+MAX_PROMPT = 1_000_000
+MAX_TAGS = 10_000
+
 _OPENING = re.compile(r"<(?:lora|lyco):", re.IGNORECASE)
+_ANGLE = re.compile(r"[<>]")
 _KEY = re.compile(r"([A-Za-z]\w*)\s*=\s*")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_SCHEDULE = re.compile(r"\||:\s*[0-9.]+(?:\s*,\s*[0-9.]+)?\s*$")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_SCHEDULE = re.compile(r":\s*[0-9.]+(?:\s*,\s*[0-9.]+)?\s*$")
+_SCHEDULE_LENGTH = 100
+"""Characters before a `]` that say when; all blanks counted."""
 _IMPACT_LETTER = re.compile(r";\s*[AB]\s*=")
 _KEYS = {"te": "te", "unet": "unet", "lbw": "lbw", "w": "lbw", "lbwe": "lbwe", "x": "x",
          "seed": "seed", "start": "start", "stop": "stop", "step": "step"}  # fmt: skip
@@ -103,9 +111,17 @@ def find_tags(prompt: str, dialect: Dialect = "auto") -> list[PromptTag]:
         InvalidInputError: a tag that is not closed, names nothing, has a key that is not
             supported, or says one thing twice; `position` is where in the prompt.
     """
-    tags = [_read_tag(fields, dialect) for fields in _split_tags(prompt)]
+    if len(prompt) > MAX_PROMPT:
+        raise _too_much(f"The prompt has more than {MAX_PROMPT} characters.")
+    tags = [_read_tag(fields, dialect) for fields in islice(_split_tags(prompt), MAX_TAGS + 1)]
+    if len(tags) > MAX_TAGS:
+        raise _too_much(f"The prompt has more than {MAX_TAGS} LoRA tags.")
     _refuse_schedules(prompt, tags)
     return tags
+
+
+def _too_much(message: str) -> InvalidInputError:
+    return InvalidInputError(message, hint="Check what is wired into the prompt.", position=0)
 
 
 def clean_prompt(prompt: str, tags: Sequence[PromptTag]) -> str:
@@ -129,21 +145,23 @@ def clean_prompt(prompt: str, tags: Sequence[PromptTag]) -> str:
             return comma + "\n" * breaks
         return f"{comma} "
 
-    return re.sub(r"[\s,]*(?:\0+[\s,]*)+", separator, text)
+    # Not from the middle of a run of blanks: a long one would be read again from each of them.
+    return re.sub(r"(?<![\s,])[\s,]*(?:\0+[\s,]*)+", separator, text)
 
 
 def _with_marks(prompt: str, tags: Sequence[PromptTag]) -> str:
     """The prompt with NUL characters in place of each tag; it keeps its length."""
-    text = prompt.replace("\0", " ")
+    text, parts, position = prompt.replace("\0", " "), [], 0
     for tag in tags:
-        text = f"{text[: tag.start]}{chr(0) * (tag.end - tag.start)}{text[tag.end :]}"
-    return text
+        parts += text[position : tag.start], "\0" * (tag.end - tag.start)
+        position = tag.end
+    return "".join((*parts, text[position:]))
 
 
 def _split_tags(prompt: str) -> Iterator[_Fields]:
     position = 0
     while (match := _OPENING.search(prompt, position)) is not None:
-        end = re.compile(r"[<>]").search(prompt, match.end())
+        end = _ANGLE.search(prompt, match.end())
         if end is None or end[0] != ">":
             raise InvalidInputError(
                 f"The LoRA tag at character {match.start() + 1} is not closed: its > is missing.",
@@ -309,16 +327,24 @@ def _blocks(fields: _Fields) -> str:
 
 def _refuse_schedules(prompt: str, tags: Sequence[PromptTag]) -> None:
     """`[<lora:a:1>::0.5]` and the like would lose their meaning together with the tag."""
+    if not tags:
+        return
     text = _with_marks(prompt, tags)
+    starts = [tag.start for tag in tags]
     opened: list[int] = []
-    for match in re.finditer(r"\\.|[\[\]]", text, re.DOTALL):
+    last_bar = -1
+    for match in re.finditer(r"\\.|[\[\]|]", text, re.DOTALL):
         if match[0] == "[":
             opened.append(match.end())
+        elif match[0] == "|":
+            last_bar = match.start()
         elif match[0] == "]" and opened:
             start = opened.pop()
-            inside = text[start : match.start()]
-            if "\0" in inside and _SCHEDULE.search(inside):
-                tag = next(tag for tag in tags if start <= tag.start < match.start())
+            first = bisect_left(starts, start)
+            has_tag = first < len(starts) and starts[first] < match.start()
+            tail = text[max(start, match.start() - _SCHEDULE_LENGTH) : match.start()]
+            if has_tag and (last_bar >= start or _SCHEDULE.search(tail)):
+                tag = tags[first]
                 raise InvalidInputError(
                     f"The LoRA tag at character {tag.start + 1} is part of a schedule "
                     f"(characters {start} to {match.end()}), which is not supported.",

@@ -19,6 +19,8 @@ Raises ReferenceSyntaxError when it is this grammar's text, and wrong.
 """
 
 MAX_SHOWN = 120
+_MAX_READ = 10_000
+"""How much of a refused text is read for secrets; the rest is not shown."""
 _NUMBER = re.compile(r"[0-9]{1,18}\Z")
 _REPOSITORY_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
 _SPACE = re.compile(r"\s")
@@ -31,6 +33,7 @@ def refuse(text: str, position: int, reason: str, grammar: str) -> ReferenceSynt
     Args:
         position: 0-based, of the first character that is wrong; the text's length at its end.
     """
+    text = text[:_MAX_READ]
     shown = (without_secrets(text) or text.partition("?")[0]) if "://" in text else text
     shown = shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}…"
     return ReferenceSyntaxError(
@@ -86,6 +89,8 @@ class WebUrl:
         return found
 
 
+MAX_URL = 8192
+"""Characters; servers and browsers refuse longer ones."""
 URL_GRAMMAR = "https://host/path/file.safetensors"
 
 
@@ -98,6 +103,8 @@ def read_url(text: str) -> WebUrl | None:
     scheme, mark, _ = text.partition("://")
     if not mark or scheme.lower() not in ("https", "http"):
         return None
+    if len(text) > MAX_URL:
+        raise refuse(text, MAX_URL, "it is too long for a URL", URL_GRAMMAR)
     control = _CONTROL.search(text)
     try:
         parts = urlsplit(text)

@@ -5,13 +5,13 @@ Everything in them is untrusted: sizes are capped, texts are cut, and a digest i
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from .. import untrusted_json
 from ..catalog import Catalog
 from ..catalog.notes import Written
 from ..folders import LocalModel
@@ -88,6 +88,17 @@ def _new_sidecars(
             yield model, found, tuple(stamps)
 
 
+def read_sidecars(model: LocalModel) -> list[Sidecar]:
+    """What all sidecars of one model say, whether or not the catalog has them."""
+    found = []
+    for path, reader in _candidates(model):
+        stamp = _stamp(path)
+        sidecar = _read(path, reader, model, stamp) if stamp is not None else None
+        if sidecar is not None:
+            found.append(sidecar)
+    return found
+
+
 def _candidates(model: LocalModel) -> Iterator[tuple[Path, Reader | None]]:
     """Where sidecars of a model would be; those without a reader hold a bare digest."""
     for suffix, reader in _BY_STEM:
@@ -123,7 +134,7 @@ def _read(
         text = path.read_bytes()[:MAX_BYTES].decode("utf-8-sig")
         if reader is None:
             return sha256_file.read(text, model, written_ns)
-        document = json.loads(text)
+        document = untrusted_json.loads(text)
     except (OSError, ValueError, RecursionError):
         return None
     return reader(document, model, written_ns) if isinstance(document, dict) else None

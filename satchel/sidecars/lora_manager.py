@@ -14,7 +14,7 @@ from ..catalog.notes import Note
 from ..folders import LocalModel
 from ..marketplaces.fields import table
 from .civitai_helper import records
-from .values import Sidecar, clipped, clipped_words, sha256_claims, strength_of
+from .values import MAX_TEXT, Sidecar, clipped, clipped_words, sha256_claims, strength_of
 
 FORMAT = "metadata.json"
 _MARKS = frozenset({"file_name", "sha256", "base_model", "from_civitai"})
@@ -42,7 +42,7 @@ def read(document: Mapping[str, Any], model: LocalModel, written_ns: int) -> Sid
 
 def _strength(tips: Any) -> float | None:
     try:
-        value = json.loads(tips) if isinstance(tips, str) else {}
+        value = json.loads(tips) if isinstance(tips, str) and len(tips) <= MAX_TEXT else {}
     except (ValueError, RecursionError):
         return None
     return strength_of(table(value).get("strength"))

@@ -15,6 +15,8 @@ from ..marketplaces.records import PublishedVersion
 MAX_TEXT = 20_000
 MAX_WORDS = 200
 MAX_WORD = 500
+_MAX_ENTRIES = 10_000
+"""Entries of a list that are looked at; most of a hostile one are the same, or none."""
 _SLACK_NS = 2_000_000_000
 """FAT keeps times to two seconds."""
 
@@ -51,14 +53,16 @@ def clipped(value: Any, limit: int = MAX_TEXT) -> str:
 
 def clipped_words(values: Any) -> tuple[str, ...]:
     """The texts of a list, each once, few and short enough to be words."""
-    entries: Iterable[Any] = values if isinstance(values, list) else ()
+    entries: Iterable[Any] = values[:_MAX_ENTRIES] if isinstance(values, list) else ()
     words = (clipped(value, MAX_WORD) for value in entries)
     return tuple(dict.fromkeys(word for word in words if word))[:MAX_WORDS]
 
 
 def split_at_commas(value: Any) -> tuple[str, ...]:
     """The words of one text."""
-    return clipped_words(re.split(r"[,\n]", value) if isinstance(value, str) else None)
+    if not isinstance(value, str):
+        return ()
+    return clipped_words(re.split(r"[,\n]", value[:MAX_TEXT]))
 
 
 def strength_of(value: Any) -> float | None:

@@ -13,7 +13,7 @@ from ..library import Library
 from ..progress import Progress
 from ..urls import without_secrets
 from ..workspace import Workspace
-from .collect import NamedModel, key_in, named_models, source_of_url, with_hints
+from .collect import KeyIndex, NamedModel, named_models, source_of_url, with_hints
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, Lock, LockedModel
 from .node_pack import NodePack
@@ -45,7 +45,7 @@ def build_lock(
     """
     library = workspace.library()
     named = named_models(document)
-    earlier = earlier_models(document)
+    earlier = EarlierModels(document)
     models: list[LockedModel] = []
     embedded: dict[tuple[str, str], Mapping[str, Any]] = {}
     located = [locate(model, library) for model in named]
@@ -75,16 +75,25 @@ def lock_of(
     )
 
 
-def earlier_models(document: WorkflowDocument) -> dict[tuple[str, str], LockedModel]:
-    """What the document's own lock says, by directory and name."""
-    return {model.key: model for model in document.lock.models} if document.lock else {}
+class EarlierModels:
+    """What a document's own lock says, by directory and name."""
+
+    def __init__(self, document: WorkflowDocument) -> None:
+        models = document.lock.models if document.lock else ()
+        self.by_key = {model.key: model for model in models}
+        self._index = KeyIndex(self.by_key)
+
+    def find(self, model: NamedModel) -> LockedModel | None:
+        """The entry for a graph's name; one of unknown kind has to be unambiguous there."""
+        key = self._index.find(model.kind, model.name, bare=model.bare)
+        return self.by_key[key] if key is not None else None
 
 
 def pin(
     model: NamedModel,
     candidates: Sequence[LocalModel],
     library: Library,
-    earlier: Mapping[tuple[str, str], LockedModel],
+    earlier: EarlierModels,
 ) -> LockedModel:
     """A lock's entry for a name that a graph has.
 
@@ -99,7 +108,7 @@ def pin(
             identity, used_by, "The workflow names it by its whole path, which only exists here."
         )
     if len(candidates) != 1:
-        known = _known(model, earlier)
+        known = earlier.find(model)
         if known is not None:
             identity = with_public_sources(known.identity)
             return replace(known, identity=identity, used_by=used_by, needed=model.needed)
@@ -117,7 +126,7 @@ def pin(
         identity = ModelIdentity(local.kind, name, size=local.size)
         return LockedModel(identity, used_by, NOT_HASHED, needed=model.needed)
     identity = ModelIdentity(local.kind, name, digests.sha256, digests.size, digests.autov3)
-    known = earlier.get((local.kind, name))
+    known = earlier.by_key.get((local.kind, name))
     if known is None or known.identity.sha256 not in (None, digests.sha256):
         return LockedModel(identity, used_by, needed=model.needed)
     if known.identity.sha256 is not None:
@@ -136,12 +145,6 @@ def locate(model: NamedModel, library: Library) -> list[LocalModel]:
         return library.find_by_bare_name(model.kind, model.name)
     local = library.folders.find(model.kind, model.name)
     return [local] if local is not None else []
-
-
-def _known(model: NamedModel, earlier: Mapping[tuple[str, str], LockedModel]) -> LockedModel | None:
-    """The earlier lock's entry; a name of unknown kind has to be unambiguous there."""
-    key = key_in(earlier.keys(), model.kind, model.name, bare=model.bare)
-    return earlier[key] if key is not None else None
 
 
 def merged(models: Iterable[LockedModel]) -> list[LockedModel]:

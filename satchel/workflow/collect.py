@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..errors import InvalidInputError
+from ..errors import InvalidInputError, WorkflowFormatError
 from ..folders import posix_name
 from ..identity import SHA256_HEX, ModelIdentity, Source
 from ..references import (
@@ -17,12 +17,15 @@ from ..references import (
     TrainingReference,
     parse_reference,
 )
-from .bare_names import match_bare
+from .bare_names import BareNames
 from .documents import WorkflowDocument
-from .lock import UNKNOWN_KIND, LockedModel
+from .lock import MAX_MODELS, UNKNOWN_KIND, LockedModel
 from .notes import hints_in
-from .places import Place, api_places, embedded_models, ui_places
+from .places import Place, api_places, embedded_by_name, ui_places
 from .subgraphs import definitions_of
+
+_MAX_SEARCHED = 200_000_000
+"""Models of a lock times characters of a graph. 200 models in 1 MB of text are a lot."""
 
 
 @dataclass
@@ -51,25 +54,43 @@ def places_of(document: WorkflowDocument) -> Iterator[Place]:
 
 
 def named_models(document: WorkflowDocument) -> list[NamedModel]:
-    """The distinct models of a document, in the order in which the graph names them."""
+    """The distinct models of a document, in the order in which the graph names them.
+
+    Raises:
+        WorkflowFormatError: it names more than any lock can hold, or its subgraphs multiply.
+    """
     found: dict[tuple[str | None, str], NamedModel] = {}
+    entries: dict[int, dict[str, Any]] = {}
     for place in places_of(document):
         name = posix_name(place.value)
         model = found.setdefault((place.kind, name), NamedModel(place.kind, name, bare=place.bare))
         model.used_by[place.node] = None
         model.needed |= place.use == "active"
+        if len(found) > MAX_MODELS:
+            raise WorkflowFormatError(
+                f"The workflow names more than {MAX_MODELS} models.",
+                hint="Give a workflow saved or exported by ComfyUI.",
+                limit=MAX_MODELS,
+            )
         if not model.embedded:
-            model.embedded = _embedded_entry(place)
+            owner = place.owner
+            if id(owner) not in entries:
+                entries[id(owner)] = embedded_by_name(owner)
+            model.embedded = entries[id(owner)].get(place.value, {})
+    twins: dict[str, list[NamedModel]] = {}
+    for model in found.values():
+        if model.kind is not None:
+            twins.setdefault(model.name, []).append(model)
     for model in [model for model in found.values() if model.kind is None]:
-        twins = [m for m in found.values() if m.name == model.name and m.kind is not None]
-        if len(twins) == 1:  # a loader tells what a node of another pack names, too
-            _merge(twins[0], model)
+        same = twins.get(model.name, [])
+        if len(same) == 1:  # a loader tells what a node of another pack names, too
+            _merge(same[0], model)
             del found[None, model.name]
+    whole = KeyIndex((str(m.kind), m.name) for m in found.values() if m.kind and not m.bare)
     for key, model in [(key, model) for key, model in found.items() if model.bare]:
-        whole = {m.name: m for m in found.values() if m.kind == model.kind and not m.bare}
-        twin = match_bare(model.name, whole)
+        twin = whole.find(model.kind, model.name, bare=True)
         if twin is not None:
-            _merge(whole[twin], model)
+            _merge(found[twin], model)
             del found[key]
     return list(found.values())
 
@@ -87,15 +108,12 @@ def locked_models(document: WorkflowDocument) -> list[LockedModel]:
     """
     models = list(document.lock.models) if document.lock is not None else []
     if document.ui is not None or document.api is not None:
-        texts = posix_name("\n".join(_value_texts(document)))
-        # By the stem, wherever it stands: a node that only a newer release understands, or a
-        # prompt, may name the model in a way that is not known here.
-        models = [m for m in models if PurePosixPath(m.identity.name).stem in texts]
-    covered = {model.key for model in models}
-    names = {name for _, name in covered}
+        models = _still_named(models, document)
+    covered = KeyIndex(model.key for model in models)
+    names = {model.key[1] for model in models}
     by_key = {model.key: index for index, model in enumerate(models)}
     for named in named_models(document):
-        key = key_in(covered, named.kind, named.name, bare=named.bare)
+        key = covered.find(named.kind, named.name, bare=named.bare)
         if key is None and not (named.kind is None and named.name in names):
             models.append(_from_graph(named))
         elif key is not None:
@@ -115,17 +133,37 @@ def with_hints(
     ]  # fmt: skip
 
 
-def key_in(
-    keys: Collection[tuple[str, str]], kind: str | None, name: str, *, bare: bool
-) -> tuple[str, str] | None:
-    """The entry of a lock that a graph's name means; None when there is none, or not just one."""
-    if bare and kind is not None:
-        found = match_bare(name, [known for its_kind, known in keys if its_kind == kind])
-        return (kind, found) if found is not None else None
-    if kind is not None:
-        return (kind, name) if (kind, name) in keys else None
-    matches = [key for key in keys if key[1] == name]
-    return matches[0] if len(matches) == 1 else None
+class KeyIndex:
+    """The entries of a lock, looked through once: hostile ones have ten thousand."""
+
+    def __init__(self, keys: Iterable[tuple[str, str]]) -> None:
+        self._keys = set(keys)
+        self._by_name: dict[str, list[tuple[str, str]]] = {}
+        by_kind: dict[str, list[str]] = {}
+        for kind, name in self._keys:
+            self._by_name.setdefault(name, []).append((kind, name))
+            by_kind.setdefault(kind, []).append(name)
+        self._bare = {kind: BareNames(names) for kind, names in by_kind.items()}
+
+    def find(self, kind: str | None, name: str, *, bare: bool) -> tuple[str, str] | None:
+        """The entry that a graph's name means; None when there is none, or not just one."""
+        if kind is None:
+            matches = self._by_name.get(name, [])
+            return matches[0] if len(matches) == 1 else None
+        if bare:
+            found = self._bare[kind].match(name) if kind in self._bare else None
+            return (kind, found) if found is not None else None
+        return (kind, name) if (kind, name) in self._keys else None
+
+
+def _still_named(models: list[LockedModel], document: WorkflowDocument) -> list[LockedModel]:
+    """The models of a lock whose stem stands in a value of the graph, wherever: a node that only a
+    newer release understands, or a prompt, may name a model in a way that is not known here."""
+    texts = posix_name("\n".join(_value_texts(document)))
+    if len(models) * len(texts) > _MAX_SEARCHED:
+        # It would take minutes. What is not looked for stays, to be seen in the plan.
+        return models
+    return [model for model in models if PurePosixPath(model.identity.name).stem in texts]
 
 
 def _value_texts(document: WorkflowDocument) -> Iterator[str]:
@@ -182,8 +220,3 @@ def source_of_url(url: str) -> Source:
             return Source(reference.source, url)
         case _:
             return Source("https", url)
-
-
-def _embedded_entry(place: Place) -> dict[str, Any]:
-    matches = (m for m in embedded_models(place.owner) if m.get("name") == place.value)
-    return next(matches, {})

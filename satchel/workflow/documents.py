@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import mmap
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,7 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .. import untrusted_json
 from ..errors import WorkflowFormatError
+from ..untrusted_json import TooManyValuesError
 from .archives import Archive, is_archive
 from .bundle_reader import read_archive
 from .civitai_marks import without_marks
@@ -23,6 +24,7 @@ MAX_DEPTH = 100
 """Lists and objects inside each other; copying and writing recurse, so it has to be bounded."""
 
 Json = dict[str, Any]
+_KEYWORDS = ("workflow", "prompt", LOCK_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ def _read_single(content: Buffer, name: str) -> WorkflowDocument:
         raise _no_workflow(name, "it is far too large")
     try:
         value = _parse(bytes(content[:]).decode("utf-8-sig"))
+    except TooManyValuesError as error:
+        raise _no_workflow(name, str(error)) from error
     except (ValueError, RecursionError):
         raise _no_workflow(name, "it is neither JSON nor a file that can carry one") from None
     return read_json(value, name)
@@ -188,6 +192,11 @@ def is_api_graph(value: Any) -> bool:
 
 def _from_container(container: Container, content: Buffer, name: str) -> WorkflowDocument:
     texts = container.read_texts(content)
+    texts = {key: texts[key] for key in _KEYWORDS if key in texts}
+    try:
+        untrusted_json.check_size(*texts.values())
+    except TooManyValuesError as error:
+        raise _no_workflow(name, str(error)) from error
     ui = _text_json(texts, "workflow", name)
     api = _text_json(texts, "prompt", name)
     document = read_json(ui, name) if ui is not None else WorkflowDocument(name)
@@ -214,7 +223,7 @@ def _text_json(texts: dict[str, str], keyword: str, name: str) -> Any:
 
 def _parse(text: str) -> Any:
     """JSON as ComfyUI writes it: its Python side puts NaN there, which the web UI reads as null."""
-    return json.loads(text, parse_constant=lambda _: None)
+    return untrusted_json.loads(text, parse_constant=lambda _: None)
 
 
 def _is_too_deep(value: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..folders import posix_name
 from ..urls import without_secrets
-from .collect import key_in
+from .collect import KeyIndex
 from .containers import find_container
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
@@ -145,20 +145,22 @@ def _flatten(
     models: Mapping[tuple[str, str], LockedModel],
     names: Mapping[tuple[str, str], str],
 ) -> None:
-    keyed = ((place, _key_of(place, models)) for place in places)
+    index = KeyIndex(models)
+    keyed = ((place, _key_of(place, index)) for place in places)
     rename([(place, place.spelled(names[key])) for place, key in keyed if key is not None])
 
 
-def _key_of(place: Place, models: Mapping[tuple[str, str], LockedModel]) -> tuple[str, str] | None:
+def _key_of(place: Place, keys: KeyIndex) -> tuple[str, str] | None:
     """The lock entry that a place names; a place of unknown kind needs an unambiguous name."""
-    return key_in(models.keys(), place.kind, posix_name(place.value), bare=place.bare)
+    return keys.find(place.kind, posix_name(place.value), bare=place.bare)
 
 
 def _embed(places: Iterable[Place], lock: Lock) -> None:
     """Writes `properties.models` with exactly the five keys that the stock frontend reads."""
     by_key = {model.key: model for model in lock.models}
+    index = KeyIndex(by_key)
     for place in places:
-        key = None if place.bare else _key_of(place, by_key)
+        key = None if place.bare else _key_of(place, index)
         if key is None:
             continue
         identity = by_key[key].identity

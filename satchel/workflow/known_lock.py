@@ -13,7 +13,7 @@ from ..catalog import Catalog
 from ..folders import LocalModel, posix_name, without_extension
 from ..library import Library
 from ..workspace import Workspace
-from .author import earlier_models, lock_of, merged, pin
+from .author import EarlierModels, lock_of, merged, pin
 from .collect import NamedModel, named_models
 from .documents import WorkflowDocument
 from .lock import Lock, LockedModel
@@ -36,7 +36,7 @@ def known_lock(
     named = named_models(document)
     located = [_locate(model, library, workspace.catalog) for model in named]
     library.look_up(files[0] for files in located if len(files) == 1)
-    earlier = earlier_models(document)
+    earlier = EarlierModels(document)
     models = merged(
         pin(model, files, library, earlier) for model, files in zip(named, located, strict=True)
     )

@@ -24,6 +24,8 @@ LOCK_VERSION = 1
 UNKNOWN_KIND = "unknown"
 """`directory` of a model that no loader and no file here tells the folder of."""
 MAX_MODELS = 10_000
+MAX_SOURCES = 50_000
+"""Of all its models together."""
 MAX_PACKS = 10_000
 _KEYS = ("version", "generator", "models", "node_packs", "host")
 _MODEL_KEYS = (
@@ -111,6 +113,8 @@ class Lock:
         models = value.get("models")
         if not isinstance(models, list) or len(models) > MAX_MODELS:
             raise _malformed(f"models must be a list of at most {MAX_MODELS}", "models")
+        if sum(map(_source_count, models)) > MAX_SOURCES:
+            raise _malformed(f"its models have more than {MAX_SOURCES} sources", "models")
         host = value.get("host")
         locked = tuple(_locked_model(model, f"models[{i}]") for i, model in enumerate(models))
         if len({model.key for model in locked}) != len(locked):
@@ -134,6 +138,11 @@ def is_lock(value: Any) -> bool:
         and isinstance(value.get("models"), list)
         and "nodes" not in value
     )
+
+
+def _source_count(model: Any) -> int:
+    sources = model.get("sources") if isinstance(model, dict) else None
+    return len(sources) if isinstance(sources, list) else 0
 
 
 def _locked_model(value: Any, where: str) -> LockedModel:

@@ -21,6 +21,7 @@ from .subgraphs import definitions_of
 MAX_HINTS = 5
 """For one model."""
 _MAX_TEXT = 200_000
+"""Characters of all notes together that are looked through."""
 _URL = re.compile(r"https://[^\s<>\"'`\]\)}|\\]{1,1000}")
 _LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\(\s*(https://[^\s)]{1,1000})\s*\)")
 
@@ -49,13 +50,15 @@ def _last_part(url: str) -> str:
 
 
 def _note_texts(document: WorkflowDocument) -> Iterator[str]:
+    room = _MAX_TEXT
     graphs = [document.ui, *definitions_of(document.ui).values()] if document.ui else []
     for graph in graphs:
         nodes = graph.get("nodes")
         for node in nodes if isinstance(nodes, list) else ():
             values = node.get("widgets_values") if isinstance(node, dict) else None
-            if values is None or node.get("type") not in NOTES:
+            if not isinstance(values, list | dict) or node.get("type") not in NOTES:
                 continue
             for value in values.values() if isinstance(values, dict) else values:
-                if isinstance(value, str):
-                    yield value[:_MAX_TEXT]
+                if isinstance(value, str) and room > 0:
+                    yield value[:room]
+                    room -= len(value)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from functools import cached_property
 from typing import Any, Literal
 
 from ..errors import WorkflowFormatError
 from ..folders import LEGACY_KINDS, MODEL_EXTENSIONS, posix_name, without_extension
-from .bare_names import ROWS_OF, names_in_text, with_names
+from .bare_names import ROWS_OF, may_hold_names, names_in_text, with_names
 from .loaders import CORE_LOADERS, NOTES, STACK_LORA_INPUT, STACK_NODE, stack_lora_widgets
 from .subgraphs import (
     PromotedWidget,
@@ -31,6 +31,12 @@ MAX_TEXT_LENGTH = 100_000
 """How much of a text is searched for tags."""
 MAX_NODES = 100_000
 MAX_SUBGRAPH_DEPTH = 100
+MAX_INSTANCE_VALUES = 300_000
+"""Slots, values and links of all subgraph nodes' definitions, counted once for each node."""
+MAX_PLACES = 100_000
+"""Names in one graph."""
+_TEXT_OF_A_VALUE = 200
+"""Characters of a text that take as long to look at as a value."""
 _MAX_DEPTH = 8
 """How deep values inside one widget are followed."""
 _ACTIVE, _MUTED, _BYPASSED = 0, 2, 4
@@ -76,7 +82,27 @@ class Place:
 
 
 def api_places(graph: Json) -> Iterator[Place]:
-    """Places of an API graph, in its own order."""
+    """Places of an API graph, in its own order.
+
+    Raises:
+        WorkflowFormatError: it names models more often than any graph does.
+    """
+    return _few(_api_places(graph))
+
+
+def _few(places: Iterator[Place]) -> Iterator[Place]:
+    for count, place in enumerate(places):
+        if count >= MAX_PLACES:
+            raise _too_many("The workflow names far too many models.", MAX_PLACES)
+        yield place
+
+
+def _too_many(message: str, limit: int) -> WorkflowFormatError:
+    hint = "Give a workflow saved or exported by ComfyUI."
+    return WorkflowFormatError(message, hint=hint, limit=limit)
+
+
+def _api_places(graph: Json) -> Iterator[Place]:
     for node_id, node in graph.items():
         class_type, inputs = node["class_type"], node.get("inputs", {})
         for name in inputs:
@@ -100,7 +126,7 @@ def ui_places(graph: Json) -> Iterator[Place]:
     Raises:
         WorkflowFormatError: its subgraphs multiply to more nodes than any graph has.
     """
-    yield from _Walk(graph).places(graph, "", (), {}, "active")
+    return _few(_Walk(graph).places(graph, "", (), {}, "active"))
 
 
 class _Walk:
@@ -109,7 +135,11 @@ class _Walk:
     def __init__(self, graph: Json) -> None:
         self._definitions = definitions_of(graph)
         self._promoted = {key: promoted_widgets(d) for key, d in self._definitions.items()}
+        self._links: dict[str | None, dict[str, tuple[str, Any]]] = {}
+        self._sizes: dict[str, int] = {}
+        self._kinds: dict[tuple[str, str], tuple[bool, str | None]] = {}
         self._nodes = 0
+        self._values = 0
 
     def places(
         self, graph: Json, prefix: str, inside: tuple[str, ...], outside: Mapping[Any, Any],
@@ -122,7 +152,7 @@ class _Walk:
             outside: who decides about the definition's slots, as `linked_inputs` takes it.
             use: of the node whose definition it is.
         """
-        nodes, links = graph.get("nodes"), origins(graph)
+        nodes, links = graph.get("nodes"), self._origins(graph, inside)
         for node in nodes if isinstance(nodes, list) else []:
             if not isinstance(node, dict) or "type" not in node:
                 continue
@@ -131,6 +161,7 @@ class _Walk:
             linked = linked_inputs(node, links, outside)
             own = _use_of(node) if use == "active" else use
             if class_type in self._definitions and class_type not in inside:
+                self._count_values(class_type)
                 slots = slot_values(node, self._promoted[class_type], linked)
                 definition = self._definitions[class_type]
                 deeper = (*inside, class_type)
@@ -144,30 +175,73 @@ class _Walk:
             yield from _widgets(str(node["type"]), node.get("widgets_values"))
             return
         for index, widget in enumerate(promoted):
-            may_name, kind = self._kind_of(widget, 0)
+            may_name, kind = self._kind_of(widget, (str(node["type"]), widget.name), 0)
             if may_name:
                 yield widget.name, index, kind
 
-    def _kind_of(self, widget: PromotedWidget, depth: int) -> tuple[bool, str | None]:
-        """As `_input_kind`, for a widget of a subgraph node."""
+    def _kind_of(
+        self, widget: PromotedWidget, key: tuple[str, str], depth: int
+    ) -> tuple[bool, str | None]:
+        """As `_input_kind`, for a widget of a subgraph node; each is followed once."""
+        if key in self._kinds:
+            return self._kinds[key]
+        self._kinds[key] = False, None  # for those that lead to themselves
         found: list[tuple[bool, str | None]] = []
-        for class_type, name in widget.targets:
-            deeper = [w for w in self._promoted.get(class_type, []) if w.name == name]
-            if deeper and depth < MAX_SUBGRAPH_DEPTH:
-                found.append(self._kind_of(deeper[0], depth + 1))
+        for inner in dict.fromkeys(widget.targets):
+            deeper = self._widget_named.get(inner)
+            if deeper is not None and depth < MAX_SUBGRAPH_DEPTH:
+                found.append(self._kind_of(deeper, inner, depth + 1))
             else:
-                found.append(_input_kind(class_type, name))
+                found.append(_input_kind(*inner))
         kinds = {kind for _, kind in found}
-        return any(may for may, _ in found), kinds.pop() if len(kinds) == 1 else None
+        self._kinds[key] = any(m for m, _ in found), kinds.pop() if len(kinds) == 1 else None
+        return self._kinds[key]
+
+    @cached_property
+    def _widget_named(self) -> dict[tuple[str, str], PromotedWidget]:
+        named: dict[tuple[str, str], PromotedWidget] = {}
+        for class_type, widgets in self._promoted.items():
+            for widget in widgets:
+                named.setdefault((class_type, widget.name), widget)
+        return named
+
+    def _origins(self, graph: Json, inside: tuple[str, ...]) -> dict[str, tuple[str, Any]]:
+        key = inside[-1] if inside else None
+        if key not in self._links:
+            self._links[key] = origins(graph)
+        return self._links[key]
 
     def _count(self, depth: int) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES or depth > MAX_SUBGRAPH_DEPTH:
-            raise WorkflowFormatError(
-                "The workflow's subgraphs make too many nodes.",
-                hint="Give a workflow saved or exported by ComfyUI.",
-                limit=MAX_NODES,
+            raise _too_many("The workflow's subgraphs make too many nodes.", MAX_NODES)
+
+    def _count_values(self, definition_id: str) -> None:
+        """What it takes to look at a definition once more."""
+        if definition_id not in self._sizes:
+            nodes = self._definitions[definition_id].get("nodes")
+            self._sizes[definition_id] = len(self._promoted[definition_id]) + sum(
+                _size(node.get(key))
+                for node in (nodes if isinstance(nodes, list) else ())
+                if isinstance(node, dict)
+                for key in ("inputs", "widgets_values", "properties")
             )
+        self._values += self._sizes[definition_id]
+        if self._values > MAX_INSTANCE_VALUES:
+            raise _too_many("The workflow's subgraphs make too many nodes.", MAX_NODES)
+
+
+def _size(value: Any) -> int:
+    """How many values lie in one, long texts counting for several."""
+    count, pending = 0, [value]
+    while pending:
+        inner = pending.pop()
+        count += 1
+        if isinstance(inner, str):
+            count += len(inner) // _TEXT_OF_A_VALUE
+        elif isinstance(inner, dict | list):
+            pending += inner.values() if isinstance(inner, dict) else inner
+    return count
 
 
 def _places_of_node(
@@ -187,7 +261,7 @@ def _places_of_node(
             now: Use = use if said in (Says.WIDGET, value) else "overridden"
             folder = kind or hints.get(value)
             yield Place(node_id, class_type, name, folder, container, inner_key, node, now)
-    for key in _keys(values):
+    for key in _keys(values) if class_type not in NOTES else ():
         for bare_kind, container, inner_key, tag in _bare_values(class_type, values, key):
             yield Place(
                 node_id, class_type, str(key), bare_kind, container, inner_key, node, use,
@@ -203,7 +277,19 @@ def _use_of(node: Json) -> Use:
 def _keys(values: Any) -> Iterable[Any]:
     if isinstance(values, dict):
         return list(values)
-    return range(len(values)) if isinstance(values, list) else ()
+    return _followed(values) if isinstance(values, list) else ()
+
+
+def _followed(values: list[Any]) -> list[int]:
+    """Where a model may be named at or below: of other values there can be a million."""
+    return [
+        at for at, value in enumerate(values)
+        if (("." in value and names_model(value)) or may_hold_names(value) if isinstance(value, str)
+            else isinstance(value, _NESTING))
+    ]  # fmt: skip
+
+
+_NESTING = (list, dict)
 
 
 def _widgets(class_type: str, values: Any) -> Iterator[tuple[str, Any, str | None]]:
@@ -219,7 +305,7 @@ def _widgets(class_type: str, values: Any) -> Iterator[tuple[str, Any, str | Non
         for name, index in stack_lora_widgets(values):
             yield name, index, "loras"
     else:
-        for key in values if by_name else range(len(values)):
+        for key in _keys(values):
             yield str(key), key, None
 
 
@@ -247,7 +333,7 @@ def _named_values(container: Any, key: Any, depth: int = 0) -> Iterator[tuple[An
         for inner in value:
             yield from _named_values(value, inner, depth + 1)
     elif isinstance(value, list) and depth < _MAX_DEPTH:
-        for index in range(len(value)):
+        for index in _followed(value):
             yield from _named_values(value, index, depth + 1)
 
 
@@ -259,7 +345,9 @@ def _bare_values(
     if class_type in NOTES:
         return
     if isinstance(value, str):
-        for kind, name in dict.fromkeys(names_in_text(value[:MAX_TEXT_LENGTH], class_type)):
+        if not may_hold_names(value):
+            return
+        for kind, name in names_in_text(value[:MAX_TEXT_LENGTH], class_type):
             yield kind, container, key, name
     elif isinstance(value, dict) and depth < _MAX_DEPTH:
         is_row = (
@@ -270,7 +358,7 @@ def _bare_values(
         for inner in value:
             yield from _bare_values(class_type, value, inner, depth + 1)
     elif isinstance(value, list) and depth < _MAX_DEPTH:
-        for index in range(len(value)):
+        for index in _followed(value):
             yield from _bare_values(class_type, value, index, depth + 1)
 
 
@@ -278,8 +366,9 @@ def names_model(value: str) -> bool:
     """Whether a widget's text looks like a model file's name rather than prose or a URL."""
     if not value or len(value) > MAX_NAME_LENGTH or "\n" in value or "://" in value:
         return False
-    path = PurePosixPath(posix_name(value))
-    return path.suffix.lower() in MODEL_EXTENSIONS and bool(path.stem.strip())
+    path, _, extension = value.rpartition(".")
+    stem = posix_name(path).rpartition("/")[2]
+    return f".{extension.lower()}" in MODEL_EXTENSIONS and bool(stem.strip())
 
 
 def embedded_models(node: Json) -> list[Json]:
@@ -289,6 +378,15 @@ def embedded_models(node: Json) -> list[Json]:
     return (
         [model for model in models if isinstance(model, dict)] if isinstance(models, list) else []
     )
+
+
+def embedded_by_name(node: Json) -> dict[str, Json]:
+    """The first of a node's `properties.models` for each name."""
+    found: dict[str, Json] = {}
+    for model in embedded_models(node):
+        if isinstance(model.get("name"), str):
+            found.setdefault(model["name"], model)
+    return found
 
 
 def rename(changes: Iterable[tuple[Place, str]]) -> None:

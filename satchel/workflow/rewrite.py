@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..folders import posix_name
-from .collect import key_in
+from .collect import KeyIndex
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
 from .places import Place, api_places, rename, ui_places
@@ -55,14 +55,18 @@ def rewrite(document: WorkflowDocument, plan: Plan) -> tuple[WorkflowDocument, l
 def _changes(
     places: Iterable[Place], names: dict[tuple[str, str], str]
 ) -> Iterable[tuple[Place, str]]:
+    index = KeyIndex(names)
+    locals_of: dict[str, set[str]] = {}
+    for (_, known), local in names.items():
+        locals_of.setdefault(known, set()).add(local)
     for place in places:
         name = posix_name(place.value)
         if place.kind is not None:
-            key = key_in(names.keys(), place.kind, name, bare=place.bare)
+            key = index.find(place.kind, name, bare=place.bare)
             new = names[key] if key is not None else None
         else:
-            matches = {local for (_, known), local in names.items() if known == name}
-            new = matches.pop() if len(matches) == 1 else None
+            matches = locals_of.get(name, set())
+            new = next(iter(matches)) if len(matches) == 1 else None
         if new is not None and place.spelled(new) != place.value:
             yield place, place.spelled(new)
 

@@ -122,12 +122,12 @@ def test_the_size_of_the_wanted_file_is_capped(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "lora.safetensors"])
-def test_what_unpacks_to_a_hundred_times_its_size_is_refused(tmp_path, name):
+def test_what_unpacks_to_many_times_its_size_is_refused(tmp_path, name):
     zeros = bytes(RATIO_SLACK * 2)
     packed = tmp_path / "bomb.tar.gz"
     packed.write_bytes(gzip.compress(tar(tmp_path / "a", entry(name, zeros)).read_bytes(), 9))
 
-    with pytest.raises(ArchiveError, match="100 times its size"):
+    with pytest.raises(ArchiveError, match="20 times its size"):
         take(packed, tmp_path, max_bytes=1 << 40)
     assert not (tmp_path / "out").exists()
 

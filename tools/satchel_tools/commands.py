@@ -161,6 +161,13 @@ def torture(arguments: Namespace, more: Sequence[str]) -> int:
     return int(any(statuses))
 
 
+def fuzz(arguments: Namespace, more: Sequence[str]) -> int:
+    """In the development Python: no reader needs the host."""
+    python = provide_dev_python(cache_root())
+    env = clean_environment(PYTHONPATH=str(ROOT / "tools"))
+    return run_foreground([str(python), "-P", "-m", "satchel_tools.fuzz", *more], env)
+
+
 def serve(arguments: Namespace, more: Sequence[str]) -> int:
     """In the foreground until Ctrl-C; models and outputs stay in the cache between runs."""
     root = cache_root()

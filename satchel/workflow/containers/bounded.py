@@ -9,13 +9,40 @@ from typing import TypeAlias
 
 from ...errors import UnreadableMediaError
 
-Buffer: TypeAlias = "bytes | mmap.mmap | memoryview"
+Buffer: TypeAlias = "bytes | mmap.mmap | memoryview | Counted"
 """A whole file's bytes, in memory or mapped."""
 
 MAX_TEXT_BYTES = 64 * 1024 * 1024
 """Most text that one file may hold in its metadata."""
+MAX_INFLATED_BYTES = 16 * 1024 * 1024
+"""Most text that one file may hold compressed: a thousandth of it is enough to make it."""
 MAX_PARTS = 100_000
 """Most boxes, pages or tags that are looked at in one file."""
+
+
+class Counted:
+    """A file's bytes, and how many of its parts were looked at, whichever lie in which."""
+
+    def __init__(self, data: bytes | mmap.mmap | memoryview | Counted, what: str) -> None:
+        self._data = data
+        self._what = what
+        self._left = MAX_PARTS
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __getitem__(self, where: slice) -> bytes:
+        return bytes(self._data[where])
+
+    def count(self) -> None:
+        """Has to be called for each part.
+
+        Raises:
+            UnreadableMediaError: there are far too many.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise broken(self._what, "it has far too many parts")
 
 
 def at(data: Buffer, start: int, length: int, what: str) -> bytes:

@@ -12,7 +12,8 @@ import json
 import struct
 from collections.abc import Iterator, Mapping
 
-from .bounded import at, decoded, number
+from ... import untrusted_json
+from .bounded import at, broken, decoded, number
 
 MODEL, MAKE, EXIF_IFD, USER_COMMENT = 0x0110, 0x010F, 0x8769, 0x9286
 _ASCII, _LONG, _UNDEFINED, _UTF8 = 2, 4, 7, 129
@@ -84,6 +85,7 @@ def _list(entries: list[tuple[int, int, bytes]], start: int) -> bytes:
 def _texts_of(block: bytes, order: str) -> Iterator[tuple[int, bytes]]:
     """(tag, bytes) of the text tags of the first list and of the Exif list that it names."""
     pending = [number(block, 4, f"{order}I", _WHAT)]
+    room = len(block)  # honest texts lie beside each other, not inside
     seen: set[int] = set()
     while pending:
         start = pending.pop(0)
@@ -99,6 +101,9 @@ def _texts_of(block: bytes, order: str) -> Iterator[tuple[int, bytes]]:
                 pending.append(number(block, entry + 8, f"{order}I", _WHAT))
             elif form in (_ASCII, _UNDEFINED, _UTF8):
                 where = entry + 8 if length <= 4 else number(block, entry + 8, f"{order}I", _WHAT)
+                room -= length
+                if room < 0:
+                    raise broken(_WHAT, "its texts overlap")
                 yield tag, at(block, where, length, _WHAT)
 
 
@@ -114,7 +119,7 @@ def _comment(value: bytes, order: str) -> dict[str, str]:
     else:
         comment = decoded(value)
     try:
-        table = json.loads(comment)
+        table = untrusted_json.loads(comment)
     except (ValueError, RecursionError):
         return {PARAMETERS: comment} if comment else {}
     if not isinstance(table, dict):

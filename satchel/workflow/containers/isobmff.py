@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from . import exif
-from .bounded import MAX_PARTS, Buffer, at, broken, decoded, number
+from .bounded import Buffer, Counted, at, broken, decoded, number
 
 _WHAT = "video or AVIF"
 _IMAGE_BRANDS = (b"avif", b"avis", b"mif1", b"miaf")
@@ -28,12 +28,13 @@ def is_isobmff(head: bytes) -> bool:
     return head[4:8] == b"ftyp"
 
 
-def read_texts(data: Buffer) -> dict[str, str]:
+def read_texts(content: Buffer) -> dict[str, str]:
     """Texts by keyword: metadata tags of a video, EXIF of an image.
 
     Raises:
         UnreadableMediaError: cut short or damaged.
     """
+    data = Counted(content, _WHAT)
     texts: dict[str, str] = {}
     for box in _boxes(data, 0, len(data)):
         if box.kind == b"moov":
@@ -43,10 +44,9 @@ def read_texts(data: Buffer) -> dict[str, str]:
     return texts
 
 
-def _boxes(data: Buffer, start: int, end: int) -> Iterator[Box]:
-    for _ in range(MAX_PARTS):
-        if start + 8 > end:
-            return
+def _boxes(data: Counted, start: int, end: int) -> Iterator[Box]:
+    while start + 8 <= end:
+        data.count()
         size, kind = number(data, start, ">I", _WHAT), at(data, start + 4, 4, _WHAT)
         header = 8
         if size == 1:
@@ -59,7 +59,7 @@ def _boxes(data: Buffer, start: int, end: int) -> Iterator[Box]:
         start += size
 
 
-def _movie_texts(data: Buffer, movie: Box) -> dict[str, str]:
+def _movie_texts(data: Counted, movie: Box) -> dict[str, str]:
     for box in _boxes(data, movie.start, movie.end):
         if box.kind == b"meta":
             return _tags(data, box)
@@ -70,20 +70,21 @@ def _movie_texts(data: Buffer, movie: Box) -> dict[str, str]:
     return {}
 
 
-def _meta_boxes(data: Buffer, meta: Box) -> dict[bytes, Box]:
+def _meta_boxes(data: Counted, meta: Box) -> dict[bytes, Box]:
     """Boxes inside `meta`, which has four bytes of version and flags except in QuickTime files."""
     quicktime = at(data, meta.start + 4, 4, _WHAT) == b"hdlr"
     start = meta.start if quicktime else meta.start + 4
     return {box.kind: box for box in _boxes(data, start, meta.end)}
 
 
-def _tags(data: Buffer, meta: Box) -> dict[str, str]:
+def _tags(data: Counted, meta: Box) -> dict[str, str]:
     boxes = _meta_boxes(data, meta)
     if b"keys" not in boxes or b"ilst" not in boxes:
         return {}
     names: list[str] = []
     position = boxes[b"keys"].start + 8
-    while position + 8 <= boxes[b"keys"].end and len(names) < MAX_PARTS:
+    while position + 8 <= boxes[b"keys"].end:
+        data.count()
         size = number(data, position, ">I", _WHAT)
         if size < 8:
             raise broken(_WHAT, "its tags are damaged")
@@ -99,7 +100,7 @@ def _tags(data: Buffer, meta: Box) -> dict[str, str]:
     return texts
 
 
-def _image_texts(data: Buffer, meta: Box) -> dict[str, str]:
+def _image_texts(data: Counted, meta: Box) -> dict[str, str]:
     boxes = _meta_boxes(data, meta)
     if b"iinf" not in boxes or b"iloc" not in boxes:
         return {}
@@ -111,7 +112,7 @@ def _image_texts(data: Buffer, meta: Box) -> dict[str, str]:
     return {}
 
 
-def _exif_items(data: Buffer, box: Box) -> set[int]:
+def _exif_items(data: Counted, box: Box) -> set[int]:
     version = number(data, box.start, "B", _WHAT)
     first = box.start + (6 if version == 0 else 8)
     items = set()
@@ -127,7 +128,7 @@ def _exif_items(data: Buffer, box: Box) -> set[int]:
     return items
 
 
-def _locations(data: Buffer, box: Box) -> Iterator[tuple[int, int, int]]:
+def _locations(data: Counted, box: Box) -> Iterator[tuple[int, int, int]]:
     """(item, start in the file, length) of the items that lie in one piece."""
     version = number(data, box.start, "B", _WHAT)
     sizes = number(data, box.start + 4, ">H", _WHAT)
@@ -141,13 +142,15 @@ def _locations(data: Buffer, box: Box) -> Iterator[tuple[int, int, int]]:
         position += size
         return value
 
-    for _ in range(min(take(4 if version == 2 else 2), MAX_PARTS)):
+    for _ in range(take(4 if version == 2 else 2)):
+        data.count()
         item = take(4 if version == 2 else 2)
         method = take(2) & 15 if version else 0
         take(2)  # which file: ours
         base = take(base_size)
         extents = []
         for _ in range(take(2)):
+            data.count()  # an extent may take no byte at all
             if version:
                 take(index_size)
             extents.append((base + take(offset_size), take(length_size)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .bounded import MAX_PARTS, Buffer, at, broken, decoded, number
+from .bounded import Buffer, Counted, at, broken, decoded, number
 
 _WHAT = "WebM"
 _EBML, _SEGMENT, _TAGS, _TAG = 0x1A45DFA3, 0x18538067, 0x1254C367, 0x7373
@@ -26,12 +26,13 @@ def is_matroska(head: bytes) -> bool:
     return head[:4] == b"\x1a\x45\xdf\xa3"
 
 
-def read_texts(data: Buffer) -> dict[str, str]:
+def read_texts(content: Buffer) -> dict[str, str]:
     """Texts of the file's tags, by lower-case name.
 
     Raises:
         UnreadableMediaError: cut short or damaged.
     """
+    data = Counted(content, _WHAT)
     texts: dict[str, str] = {}
     for segment in _named(data, Element(0, 0, len(data)), _SEGMENT):
         for tags in _named(data, segment, _TAGS):
@@ -43,21 +44,20 @@ def read_texts(data: Buffer) -> dict[str, str]:
     return texts
 
 
-def _named(data: Buffer, parent: Element, wanted: int) -> Iterator[Element]:
+def _named(data: Counted, parent: Element, wanted: int) -> Iterator[Element]:
     return (element for element in _elements(data, parent) if element.id == wanted)
 
 
-def _first(data: Buffer, parent: Element, wanted: int) -> str | None:
+def _first(data: Counted, parent: Element, wanted: int) -> str | None:
     for element in _named(data, parent, wanted):
         return decoded(at(data, element.start, element.end - element.start, _WHAT))
     return None
 
 
-def _elements(data: Buffer, parent: Element) -> Iterator[Element]:
+def _elements(data: Counted, parent: Element) -> Iterator[Element]:
     position = parent.start
-    for _ in range(MAX_PARTS):
-        if position >= parent.end:
-            return
+    while position < parent.end:
+        data.count()
         kind, position = _vint(data, position, keep_marker=True)
         size, position = _vint(data, position, keep_marker=False)
         end = parent.end if size is None else position + size
@@ -67,7 +67,7 @@ def _elements(data: Buffer, parent: Element) -> Iterator[Element]:
         position = end
 
 
-def _vint(data: Buffer, start: int, *, keep_marker: bool) -> tuple[int | None, int]:
+def _vint(data: Counted, start: int, *, keep_marker: bool) -> tuple[int | None, int]:
     """A number and where it ends; None for a size that says `up to the end`."""
     first = number(data, start, "B", _WHAT)
     length = 9 - first.bit_length()

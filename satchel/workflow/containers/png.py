@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 
 from ...errors import UnreadableMediaError
-from .bounded import MAX_TEXT_BYTES, Buffer
+from .bounded import MAX_INFLATED_BYTES, MAX_PARTS, Buffer
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -25,12 +25,13 @@ def read_texts(image: Buffer) -> dict[str, str]:
         UnreadableMediaError: no PNG, cut short, damaged, or a text chunk that unpacks without end.
     """
     texts: dict[str, str] = {}
-    room = MAX_TEXT_BYTES
+    room = MAX_INFLATED_BYTES
     for kind, data in _chunks(image):
         keyword = _keyword(kind, data)
         if keyword is not None and keyword not in texts:
             text = _text(kind, data, room)
-            room = max(0, room - len(text))
+            if _is_compressed(kind, data):
+                room = max(0, room - len(text))
             texts[keyword] = _decode(text)
     return texts
 
@@ -68,8 +69,11 @@ def pixel_data(image: bytes) -> bytes:
 def _chunks(image: Buffer) -> Iterator[tuple[bytes, bytes]]:
     if image[: len(SIGNATURE)] != SIGNATURE:
         raise _broken("it is no PNG file")
-    position, kind = len(SIGNATURE), b""
+    position, kind, parts = len(SIGNATURE), b"", 0
     while kind != b"IEND":
+        parts += 1
+        if parts > MAX_PARTS:
+            raise _broken("it has far too many chunks")
         if position + 12 > len(image):
             raise _broken("it is cut short")
         length, kind = struct.unpack_from(">I4s", image, position)
@@ -95,13 +99,16 @@ def _keyword(kind: bytes, data: bytes) -> str | None:
 def _text(kind: bytes, data: bytes, room: int) -> bytes:
     """The text of a text chunk, still encoded; at most `room` bytes when it is compressed."""
     rest = data.partition(b"\0")[2]
+    compressed = _is_compressed(kind, data)
     if kind == b"zTXt":
-        return _inflate(rest[1:], room)
-    if kind == b"iTXt":
-        compressed = rest[:1] == b"\1"
+        rest = rest[1:]
+    elif kind == b"iTXt":
         rest = rest[2:].split(b"\0", 2)[-1]
-        return _inflate(rest, room) if compressed else rest
-    return rest
+    return _inflate(rest, room) if compressed else rest
+
+
+def _is_compressed(kind: bytes, data: bytes) -> bool:
+    return kind == b"zTXt" or (kind == b"iTXt" and data.partition(b"\0")[2][:1] == b"\1")
 
 
 def _decode(text: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from ... import untrusted_json
 from .bounded import MAX_TEXT_BYTES, Buffer, broken
 
 _SEARCHED = 4096
@@ -32,7 +33,7 @@ def read_texts(data: Buffer) -> dict[str, str]:
     if closed < 0:
         raise broken("SVG", "its metadata does not end")
     try:
-        table = json.loads(content[opened + 9 : closed])
+        table = untrusted_json.loads(content[opened + 9 : closed])
     except (ValueError, RecursionError):
         raise broken("SVG", "its metadata is no JSON") from None
     if not isinstance(table, dict):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import struct
 
+from ... import untrusted_json
 from ...safetensors_header import MAX_HEADER_BYTES
 from .bounded import Buffer, at, broken, number
 
@@ -25,7 +25,7 @@ def read_texts(data: Buffer) -> dict[str, str]:
     if length > min(len(data) - 8, MAX_HEADER_BYTES):
         raise broken(_WHAT, "it is cut short")
     try:
-        header = json.loads(at(data, 8, length, _WHAT))
+        header = untrusted_json.loads(at(data, 8, length, _WHAT))
     except (ValueError, RecursionError):
         raise broken(_WHAT, "its header is no JSON") from None
     metadata = header.get("__metadata__") if isinstance(header, dict) else None

@@ -12,7 +12,7 @@ from support.models import write_safetensors
 from support.workspaces import make_workspace
 
 from satchel.workflow.author import build_lock
-from satchel.workflow.bare_names import match_bare, names_in_text, with_names
+from satchel.workflow.bare_names import BareNames, names_in_text, with_names
 from satchel.workflow.collect import named_models
 from satchel.workflow.documents import read_json
 from satchel.workflow.export import export
@@ -63,7 +63,7 @@ def test_names_are_exchanged_in_one_pass_and_nothing_else_is():
 def test_a_bare_name_means_one_file_or_none(name: str, expected: str | None):
     names = {"ink.safetensors", "style/wash.sft", "v1.0.safetensors", "a/twin.sft", "b/twin.sft"}
 
-    assert match_bare(name, names) == expected
+    assert BareNames(names).match(name) == expected
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_broken_files_are_refused_with_a_reason(content: bytes, reason: str):
 
 @pytest.fixture(scope="module")
 def bomb() -> bytes:
-    return b"\0" * (png.MAX_TEXT_BYTES + 1)
+    return b"\0" * (png.MAX_INFLATED_BYTES + 1)
 
 
 def test_a_compressed_text_that_unpacks_without_end_is_refused(bomb: bytes):
