@@ -40,6 +40,7 @@ from ..satchel.workflow.plan import host_name, plan_document
 from ..satchel.workflow.rewrite import rewrite
 from ..satchel.workspace import Workspace
 from . import host
+from .block_editor import show_blocks
 from .planning import with_content
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ def register_routes() -> None:
     host.add_route("POST", f"{PREFIX}/export", _guarded(_export))
     host.add_route("POST", f"{PREFIX}/convert", _guarded(_convert))
     host.add_route("POST", f"{PREFIX}/block-weights", _guarded(_block_weights))
+    host.add_route("POST", f"{PREFIX}/blocks", _guarded(_blocks))
     host.add_route("GET", f"{PREFIX}/jobs/{{id}}", _guarded(_job))
     host.add_route("POST", f"{PREFIX}/jobs/{{id}}/cancel", _guarded(_cancel_job))
 
@@ -176,6 +178,11 @@ async def _block_weights(request: web.Request) -> web.Response:
             hint='Send {"text": "IN04=0.5"}.',
         )
     return web.json_response({"text": await asyncio.to_thread(with_content, text)})
+
+
+async def _blocks(request: web.Request) -> web.Response:
+    body = await _json_body(request)
+    return web.json_response(await asyncio.to_thread(show_blocks, body))
 
 
 async def _job(request: web.Request) -> web.Response:

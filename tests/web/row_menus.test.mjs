@@ -12,6 +12,7 @@ function entries(...names) {
     move: (from, to) => calls.push(['move', from, to]),
     toggleWindow: (index) => calls.push(['toggleWindow', index]),
     toggleSkip: (index) => calls.push(['toggleSkip', index]),
+    editBlocks: (index) => calls.push(['editBlocks', index]),
   }
   return { calls, list: rowEntries(names.map(newRow), actions) }
 }
@@ -22,7 +23,7 @@ test('each row offers what can be done with it', () => {
   assert.deepEqual(list.map((entry) => entry.title), ['1: x.safetensors', '2: no file chosen'])
   for (const option of list[1].submenu.options) option.callback()
   assert.deepEqual(calls, [
-    ['remove', 1], ['duplicate', 1], ['move', 1, 0], ['move', 1, 2], ['toggleWindow', 1], ['toggleSkip', 1],
+    ['editBlocks', 1], ['remove', 1], ['duplicate', 1], ['move', 1, 0], ['move', 1, 2], ['toggleWindow', 1], ['toggleSkip', 1],
   ])
 })
 

@@ -19,6 +19,7 @@ export interface InputSlot {
 
 export interface Link {
   id: number
+  origin_id: number | string
   target_slot: number
 }
 
@@ -27,6 +28,7 @@ export interface Graph {
   nodes: Node[]
   subgraphs?: Map<string, Graph>
   getLink(id: number): Link | undefined
+  getNodeById(id: number | string): Node | null | undefined
   serialize(): SavedGraph
   trigger?(event: string, detail: Record<string, unknown>): void
 }

@@ -8,6 +8,7 @@ import {
   withSkipToggled,
   withWindowToggled,
 } from '../lib/rows.js'
+import { editRowBlocks } from './block_editing.js'
 import { appendRow, readRows, rearrangeRows, replaceRow, shapeRows } from './lora_rows.js'
 import { clickEvent, openLoraMenu, openRowsMenu } from './row_menus.js'
 
@@ -39,8 +40,9 @@ export function restoreRowsOnLoad(nodeType, names) {
  * @param {ComfyApp} app
  * @param {import('../types/comfy').HostGlobals} globals
  * @param {string[]} names
+ * @param {import('../api.js').SatchelApi} satchel
  */
-export function addButtons(node, app, globals, names) {
+export function addButtons(node, app, globals, names, satchel) {
   const add = addButton(node, app, 'Add LoRA', (event) => {
     if (names.length === 0) return sayNoLoras(app)
     openLoraMenu(globals, app.canvas, names, event, (name) =>
@@ -49,16 +51,20 @@ export function addButtons(node, app, globals, names) {
   })
   add.tooltip = 'Choose a file; it becomes the last row.'
   const manage = addButton(node, app, 'Change a row', (event) => {
-    openRowsMenu(globals, readRows(node), event, rowActions(node, names))
+    openRowsMenu(globals, readRows(node), event, {
+      ...rowActions(node, names),
+      editBlocks: (index) => void editRowBlocks(node, index + 1, satchel, app),
+    })
   })
-  manage.tooltip = 'Remove, duplicate or move a row; let it act in some steps, or be skipped.'
+  manage.tooltip =
+    'Edit block weights; remove, duplicate or move a row; let it act in some steps, or be skipped.'
   node.setSize([Math.max(node.size[0], INITIAL_WIDTH), node.computeSize()[1]])
 }
 
 /**
  * @param {Node} node
  * @param {string[]} names
- * @returns {import('./row_menus.js').RowActions}
+ * @returns {Omit<import('./row_menus.js').RowActions, 'editBlocks'>}
  */
 function rowActions(node, names) {
   const rows = readRows(node)

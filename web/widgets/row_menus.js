@@ -1,6 +1,7 @@
 /** The two menus of a LoRA Stack node, made of the host's own context menu. */
 
 import { shortName } from '../lib/rows.js'
+import { say } from '../lib/strings.js'
 
 /** @typedef {import('../types/comfy').HostGlobals} HostGlobals */
 /** @typedef {import('../lib/rows.js').Row} Row */
@@ -37,6 +38,7 @@ export function openRowsMenu(globals, rows, event, actions) {
  * @property {(index: number) => void} remove
  * @property {(index: number) => void} toggleWindow
  * @property {(index: number) => void} toggleSkip
+ * @property {(index: number) => void} editBlocks
  */
 
 /**
@@ -52,6 +54,7 @@ export function rowEntries(rows, actions) {
     has_submenu: true,
     submenu: {
       options: [
+        { content: say('blocks.edit'), callback: () => actions.editBlocks(index) },
         { content: 'Remove', callback: () => actions.remove(index) },
         { content: 'Duplicate', callback: () => actions.duplicate(index) },
         {
