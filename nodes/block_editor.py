@@ -43,11 +43,15 @@ def show_blocks(body: dict[str, Any]) -> dict[str, Any]:
             `architecture`, `model` (`{directory, name}`), `lora` (a name). Without
             `architecture` the model decides, then the LoRA.
 
+    A text that has no meaning on these slots comes back with its `error`, and so does the name of a
+    LoRA that is nowhere: both can be mended in the editor.
+
     Raises:
         InvalidInputError: the body has something else.
-        ModelNotFoundError: there is no such LoRA.
     """
-    header = _lora_header(body)
+    name = _text(body, "lora")
+    file = host.model_folders().find("loras", name) if name else None
+    header = None if file is None else _header(file.path)
     trained_for = _trained_for(header)
     architecture, told_by = _architecture(body, trained_for)
     slots = architecture_slots(architecture) if architecture else ()
@@ -57,14 +61,17 @@ def show_blocks(body: dict[str, Any]) -> dict[str, Any]:
         edited = _edited(body, slots, presets)
     except BlockWeightSyntaxError as problem:
         edited, error = EditedBlocks(_text(body, "text"), None), problem.to_json()
-    modules = count_modules(header, architecture) if header and architecture else None
+    fits = may_carry_over(trained_for, (architecture,) if architecture else ())
+    # What another model calls a module says nothing of this one's slots.
+    modules = count_modules(header, architecture) if header and architecture and fits else None
     return {
         "text": edited.text,
         "error": error,
         "slots": slots_json(edited, slots, modules),
         "architecture": architecture,
         "told_by": told_by,
-        "fits": may_carry_over(trained_for, (architecture,) if architecture else ()),
+        "fits": fits,
+        "lora_missing": bool(name) and file is None,
         "trained_for": title_of(trained_for) if trained_for else None,
         "architectures": [{"id": id_, "title": it.title} for id_, it in ARCHITECTURES.items()],
         "presets": _presets(architecture, presets),
@@ -132,11 +139,6 @@ def _native(name: str) -> str:
     """A weight's name as the host calls it: checkpoints put `model.` in front of it."""
     plain = name.removeprefix("model.")
     return plain if plain.startswith(MODEL_PREFIX) else MODEL_PREFIX + name
-
-
-def _lora_header(body: dict[str, Any]) -> SafetensorsHeader | None:
-    name = _text(body, "lora")
-    return _header(host.model_folders().get("loras", name).path) if name else None
 
 
 def _header(path: Path) -> SafetensorsHeader | None:

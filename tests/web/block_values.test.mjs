@@ -58,7 +58,7 @@ test('keys change a weight in small and big steps, to 0 and to 1; others do noth
 test('neighbours of one group stand together under its name', () => {
   const slots = [slot('BASE', 'text'), slot('IN00', 'down'), slot('IN01', 'down'), slot('X.1', 'X')]
   assert.deepEqual(groupsOf(slots), [
-    { group: 'text', title: 'Text encoders', first: 0, count: 1 },
+    { group: 'text', title: 'Text', first: 0, count: 1 },
     { group: 'down', title: 'Input blocks', first: 1, count: 2 },
     { group: 'X', title: 'X', first: 3, count: 1 },
   ])

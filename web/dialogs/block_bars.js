@@ -31,9 +31,13 @@ export class BlockBars {
   #wanted = 0
   #scale = 0
 
-  /** @param {() => void} painted called after values were changed by hand */
-  constructor(painted) {
+  /**
+   * @param {() => void} painted called after values were changed by hand
+   * @param {(scale: number) => void} scaled called with the scale that is shown
+   */
+  constructor(painted, scaled) {
     this.painted = painted
+    this.scaled = scaled
     this.root = element('div', { class: 'satchel-blocks' })
     this.root.addEventListener('pointerdown', (event) => this.#press(event))
     this.root.addEventListener('pointermove', (event) => this.#drag(event))
@@ -82,6 +86,7 @@ export class BlockBars {
   draw() {
     this.#scale = scaleFor(this.values, this.#wanted)
     const [low, high] = SCALES[this.#scale] ?? [0, 1]
+    this.scaled(this.#scale)
     const zero = shareOf(0, this.#scale)
     this.root.style.setProperty('--zero', `${zero * 100}%`)
     this.#bars.forEach((bar, index) => {

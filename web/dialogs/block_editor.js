@@ -48,7 +48,11 @@ class BlockEditor {
       : say('blocks.title')
     this.modal = new Modal(title, () => this.modal.close())
     this.modal.root.classList.add('satchel-wide')
-    this.bars = new BlockBars(() => this.#painted())
+    this.scale = this.#scales()
+    this.bars = new BlockBars(
+      () => this.#painted(),
+      (scale) => (this.scale.value = String(scale)),
+    )
     this.text = element('textarea', {
       class: 'satchel-field satchel-text',
       rows: '3',
@@ -83,7 +87,7 @@ class BlockEditor {
         { class: 'satchel-tools' },
         labelled(say('blocks.architecture'), this.architecture),
         labelled(say('blocks.preset'), this.presets),
-        labelled(say('blocks.scale'), this.#scales()),
+        labelled(say('blocks.scale'), this.scale),
         this.#buttons(),
       ),
       this.bars.root,
@@ -98,7 +102,6 @@ class BlockEditor {
     await this.#ask(this.request)
     // From here on the text holds all of it.
     this.request = { ...this.request, before: '', seed: 0 }
-    this.bars.root.querySelector('[role=slider]')?.scrollIntoView({ block: 'nearest' })
   }
 
   #buttons() {
@@ -197,9 +200,10 @@ class BlockEditor {
     this.#fillPresets(blocks)
     this.bars.show(blocks.slots)
     this.modal.say(this.#standing(blocks))
-    const { error, fits, trained_for: trainedFor } = blocks
+    const { error, fits, lora_missing: missing, trained_for: trainedFor } = blocks
     if (error) this.modal.warn(error.message, [error.hint ?? '', say('blocks.unread')])
     else if (!fits) this.modal.warn(say('blocks.unfit', { title: trainedFor ?? '' }))
+    else if (missing) this.modal.warn(say('picker.missing', { name: this.options.name }))
     else this.modal.warn()
     this.applyButton.disabled = error !== null
   }

@@ -104,7 +104,6 @@ export interface LiteGraphGlobal {
 /** Globals of the page that the host sets for extensions. */
 export interface HostGlobals {
   LiteGraph: LiteGraphGlobal
-  LGraphCanvas: { active_canvas?: unknown }
 }
 
 /** Undo and redo of one workflow. */
@@ -139,6 +138,7 @@ export interface ComfyApp {
   canvas: unknown
   extensionManager: {
     toast: { add(message: ToastMessage): void }
+    command: { execute(id: string): Promise<void> }
     setting: { get(id: string): unknown }
     workflow: { activeWorkflow: Workflow | null }
   }

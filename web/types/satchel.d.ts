@@ -136,6 +136,8 @@ export interface Blocks {
   told_by: 'architecture' | 'model' | 'lora' | ''
   /** Whether the LoRA may be for the architecture. */
   fits: boolean
+  /** The LoRA is in none of the folders. */
+  lora_missing: boolean
   trained_for: string | null
   architectures: { id: string; title: string }[]
   presets: { name: string; own: boolean }[]

@@ -5,6 +5,7 @@ import { textBefore } from '../lib/block_values.js'
 import { connectedModel } from '../lib/connected_model.js'
 import { inputName, shortName } from '../lib/rows.js'
 import { say } from '../lib/strings.js'
+import { markStep } from './undo.js'
 
 /** @typedef {import('../types/comfy').Node} Node */
 /** @typedef {import('../types/comfy').ComfyApp} ComfyApp */
@@ -101,5 +102,5 @@ function change(node, app, values) {
     if (widget.name in values) widget.value = values[widget.name]
   }
   node.setDirtyCanvas(true, true)
-  app.extensionManager.workflow.activeWorkflow?.changeTracker?.captureCanvasState()
+  markStep(app)
 }
