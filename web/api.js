@@ -83,6 +83,16 @@ export class SatchelApi {
   }
 
   /**
+   * Block weights on the slots of an architecture.
+   *
+   * @param {import('./types/satchel').BlocksRequest} request
+   * @returns {Promise<import('./types/satchel').Blocks>}
+   */
+  blocks(request) {
+    return this.#request('POST', '/blocks', request)
+  }
+
+  /**
    * Starts a job and follows it to its end, by websocket events and, since those may be missing,
    * by polling.
    *

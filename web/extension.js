@@ -10,6 +10,7 @@ import { AUTO_DIALOG, Importer } from './importer.js'
 import { exportFileName } from './lib/documents.js'
 import { LoraList } from './lib/lora_list.js'
 import { ApiGraphRows } from './widgets/api_graphs.js'
+import { BLOCK_WEIGHTS, addBlockEditor } from './widgets/block_editing.js'
 import { LORA_STACK, addButtons, restoreRowsOnLoad } from './widgets/lora_stack.js'
 import { PresetContent } from './widgets/preset_content.js'
 
@@ -56,9 +57,10 @@ function loraStackExtension(app, api, globals) {
     },
     /** @param {import('./types/comfy').Node & {comfyClass?: string}} node */
     nodeCreated(node) {
+      if (node.comfyClass === BLOCK_WEIGHTS) addBlockEditor(node, satchel, app)
       if (node.comfyClass !== LORA_STACK) return
       node.blocksChanged = (widget) => presets.changed(node, widget)
-      addButtons(node, app, globals, loras.names)
+      addButtons(node, app, globals, loras.names, satchel)
     },
     async refreshComboInNodes() {
       await loras.refresh()

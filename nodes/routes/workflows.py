@@ -24,6 +24,7 @@ from ...satchel.workflow.planned import host_name
 from ...satchel.workflow.rewrite import rewrite
 from .. import host
 from ..access import policy_facts
+from ..block_editor import show_blocks
 from ..planning import with_content
 from ..preload import preloaded
 from ..workspace import workspace
@@ -124,6 +125,10 @@ async def _block_weights(request: web.Request) -> web.Response:
     return web.json_response({"text": await asyncio.to_thread(with_content, text)})
 
 
+async def _blocks(request: web.Request) -> web.Response:
+    return web.json_response(await asyncio.to_thread(show_blocks, await json_body(request)))
+
+
 def document_of(body: dict[str, Any]) -> WorkflowDocument:
     name = body.get("name") if isinstance(body.get("name"), str) else "workflow"
     if "base64" in body:
@@ -154,4 +159,5 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/export", _export),
     ("POST", "/convert", _convert),
     ("POST", "/block-weights", _block_weights),
+    ("POST", "/blocks", _blocks),
 )

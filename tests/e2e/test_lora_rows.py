@@ -42,7 +42,8 @@ def new_stack(page: Frontend) -> int:
 def add_rows(page: Frontend, node: int, *names: str) -> None:
     for name in names:
         page.click_widget(node, ADD)
-        page.choose(name)
+        page.page.locator(f'[role="option"][title="{name}"]').click()
+        page.settle()
 
 
 def saved_stack(*rows: list[Any], node: int = 5, **more: Any) -> dict[str, Any]:

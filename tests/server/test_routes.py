@@ -51,6 +51,41 @@ def test_block_weights_are_answered_with_their_own_presets_written_out(author: C
     assert refusal(author, "/block-weights", {"text": 5})[0] == 400
 
 
+def test_blocks_are_answered_slot_by_slot_and_painted_ones_as_text(author: ComfyUI) -> None:
+    body = {"text": "IN04=0.5", "architecture": "sdxl"}
+    answer = author.post_json(PREFIX + "/blocks", body)
+    weights = {slot["name"]: slot["value"] for slot in answer["slots"]}
+    assert (weights["IN04"], weights["IN05"], answer["told_by"]) == (0.5, 1, "architecture")
+
+    painted = author.post_json(PREFIX + "/blocks", {**body, "values": {"IN05": 0.5}})
+    assert painted["text"] == "IN04-05=0.5"
+
+    malformed = author.post_json(PREFIX + "/blocks", {**body, "text": "IN44=1"})
+    assert malformed["error"]["code"] == "block_weight_syntax"
+    assert len(malformed["slots"]) == len(answer["slots"])
+
+    nothing = author.post_json(PREFIX + "/blocks", {"text": "", "model": {"name": "x"}})
+    assert (nothing["architecture"], nothing["slots"]) == ("", [])
+    for name in ("nowhere.safetensors", "../loras/" + LORAS[0].name):
+        missing = author.post_json(PREFIX + "/blocks", {"text": "", "lora": name})
+        assert (missing["lora_missing"], missing["told_by"]) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"text": 5}, "invalid_input"),
+        ({"architecture": "sd99"}, "invalid_input"),
+        ({"architecture": "sdxl", "values": {"IN04": "1"}}, "invalid_input"),
+        ({"architecture": "sdxl", "values": {"IN04": 11}}, "invalid_input"),
+        ({"architecture": "sdxl", "values": []}, "invalid_input"),
+        ({"seed": -1}, "invalid_input"),
+    ],
+)
+def test_blocks_refuse_what_they_cannot_read(author: ComfyUI, body: Any, code: str) -> None:
+    assert refusal(author, "/blocks", body)[1]["code"] == code
+
+
 def test_object_info_does_not_repeat_the_lora_list(author: ComfyUI) -> None:
     info = author.get_json("/object_info/SatchelLoraStack")["SatchelLoraStack"]
 
@@ -59,7 +94,8 @@ def test_object_info_does_not_repeat_the_lora_list(author: ComfyUI) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/plan", "/install", "/export", "/convert", "/block-weights", "/jobs/1/cancel"]
+    "path",
+    ["/plan", "/install", "/export", "/convert", "/block-weights", "/blocks", "/jobs/1/cancel"],
 )
 def test_a_body_that_is_not_declared_as_json_is_refused(author: ComfyUI, path: str) -> None:
     body = json.dumps({"json": API}).encode()
@@ -70,7 +106,7 @@ def test_a_body_that_is_not_declared_as_json_is_refused(author: ComfyUI, path: s
         assert json.loads(answer)["error"]["code"] == "unsupported_media_type"
 
 
-@pytest.mark.parametrize("path", ["/plan", "/install", "/export", "/convert"])
+@pytest.mark.parametrize("path", ["/plan", "/install", "/export", "/convert", "/blocks"])
 def test_a_get_never_works(author: ComfyUI, path: str) -> None:
     status, _ = author.request("GET", PREFIX + path)
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { newRow } from '../../web/lib/rows.js'
-import { rowEntries } from '../../web/widgets/row_menus.js'
+import { rowEntries, stackEntries } from '../../web/widgets/row_menus.js'
 
 function entries(...names) {
   const calls = []
@@ -12,6 +12,11 @@ function entries(...names) {
     move: (from, to) => calls.push(['move', from, to]),
     toggleWindow: (index) => calls.push(['toggleWindow', index]),
     toggleSkip: (index) => calls.push(['toggleSkip', index]),
+    copy: (index) => calls.push(['copy', index]),
+    choose: (index) => calls.push(['choose', index]),
+    isMissing: (index) => names[index] === '',
+    checkModels: () => calls.push(['checkModels']),
+    editBlocks: (index) => calls.push(['editBlocks', index]),
   }
   return { calls, list: rowEntries(names.map(newRow), actions) }
 }
@@ -22,7 +27,7 @@ test('each row offers what can be done with it', () => {
   assert.deepEqual(list.map((entry) => entry.title), ['1: x.safetensors', '2: no file chosen'])
   for (const option of list[1].submenu.options) option.callback()
   assert.deepEqual(calls, [
-    ['remove', 1], ['duplicate', 1], ['move', 1, 0], ['move', 1, 2], ['toggleWindow', 1], ['toggleSkip', 1],
+    ['checkModels'], ['choose', 1], ['editBlocks', 1], ['remove', 1], ['copy', 1], ['duplicate', 1], ['move', 1, 0], ['move', 1, 2], ['toggleWindow', 1], ['toggleSkip', 1],
   ])
 })
 
@@ -41,9 +46,18 @@ test('a file name never reaches the field in which the host reads HTML', () => {
 test('what a row has already is offered to be taken away', () => {
   const row = { ...newRow('a'), start: 0.2, stop: 1, on_mismatch: 'skip' }
   const [plain, changed] = [newRow('a'), row].map((each) =>
-    rowEntries([each], {})[0].submenu.options.slice(-2).map((option) => option.content),
+    rowEntries([each], { isMissing: () => false })[0].submenu.options.slice(-2).map((option) => option.content),
   )
 
   assert.deepEqual(plain, ['Act in some steps', 'Skip if it does not fit'])
   assert.deepEqual(changed, ['Act in all steps', 'Stop if it does not fit'])
+})
+
+test('without rows there is only pasting; with rows all of them can be scaled', () => {
+  const calls = []
+  const actions = { scaleAll: (factor) => calls.push(factor) }
+  assert.deepEqual(stackEntries([], actions).map(({ content }) => content), ['Paste rows'])
+  const [, scale] = stackEntries([newRow('a')], actions)
+  for (const option of scale.submenu.options) option.callback()
+  assert.deepEqual(calls, [0.5, 0.8, 0.9, 1.1, 1.25, 2])
 })

@@ -19,6 +19,7 @@ export interface InputSlot {
 
 export interface Link {
   id: number
+  origin_id: number | string
   target_slot: number
 }
 
@@ -27,6 +28,7 @@ export interface Graph {
   nodes: Node[]
   subgraphs?: Map<string, Graph>
   getLink(id: number): Link | undefined
+  getNodeById(id: number | string): Node | null | undefined
   serialize(): SavedGraph
   trigger?(event: string, detail: Record<string, unknown>): void
 }
@@ -102,7 +104,6 @@ export interface LiteGraphGlobal {
 /** Globals of the page that the host sets for extensions. */
 export interface HostGlobals {
   LiteGraph: LiteGraphGlobal
-  LGraphCanvas: { active_canvas?: unknown }
 }
 
 /** Undo and redo of one workflow. */
@@ -137,6 +138,7 @@ export interface ComfyApp {
   canvas: unknown
   extensionManager: {
     toast: { add(message: ToastMessage): void }
+    command: { execute(id: string): Promise<void> }
     setting: { get(id: string): unknown }
     workflow: { activeWorkflow: Workflow | null }
   }

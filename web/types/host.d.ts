@@ -10,7 +10,6 @@ declare module '*/scripts/api.js' {
 
 interface Window {
   LiteGraph: import('./comfy').HostGlobals['LiteGraph']
-  LGraphCanvas: import('./comfy').HostGlobals['LGraphCanvas']
   comfyAPI?: {
     widgetInputs?: {
       setWidgetConfig?(slot: import('./comfy').InputSlot, config: unknown[]): void

@@ -120,3 +120,41 @@ export interface SentDocument {
   json: SavedGraph
   name?: string
 }
+
+export interface BlockSlot {
+  name: string
+  group: string
+  /** null: the text gives slots no numbers of their own. */
+  value: number | null
+  /** Modules of the LoRA in this slot; null without a LoRA. */
+  modules: number | null
+  /** Some of its weights have another number. */
+  filtered: boolean
+}
+
+export interface Blocks {
+  text: string
+  /** Why the text has no meaning here. */
+  error: ErrorBody | null
+  slots: BlockSlot[]
+  /** An id; empty when nothing tells it. */
+  architecture: string
+  told_by: 'architecture' | 'model' | 'lora' | ''
+  /** Whether the LoRA may be for the architecture. */
+  fits: boolean
+  /** The LoRA is in none of the folders. */
+  lora_missing: boolean
+  trained_for: string | null
+  architectures: { id: string; title: string }[]
+  presets: { name: string; own: boolean }[]
+}
+
+export interface BlocksRequest {
+  text: string
+  before?: string
+  seed?: number
+  values?: Record<string, number>
+  architecture?: string
+  model?: { directory: string; name: string } | null
+  lora?: string
+}

@@ -1,5 +1,7 @@
 /** Gives the LoRA Stack node its rows and buttons. */
 
+import { openLoraPicker } from '../dialogs/lora_picker.js'
+import { allScaled, allToggled } from '../lib/row_tags.js'
 import {
   newRow,
   rowsFromSaved,
@@ -8,11 +10,17 @@ import {
   withSkipToggled,
   withWindowToggled,
 } from '../lib/rows.js'
+import { say } from '../lib/strings.js'
+import { editRowBlocks } from './block_editing.js'
 import { appendRow, readRows, rearrangeRows, replaceRow, shapeRows } from './lora_rows.js'
-import { clickEvent, openLoraMenu, openRowsMenu } from './row_menus.js'
+import { copyRows, pastedRows } from './row_clipboard.js'
+import { clickEvent, openRowsMenu } from './row_menus.js'
+import { markStep } from './undo.js'
 
 /** @typedef {import('../types/comfy').ComfyApp} ComfyApp */
 /** @typedef {import('../types/comfy').Node} Node */
+/** @typedef {'copy' | 'copyAll' | 'paste' | 'toggleAll' | 'scaleAll'} ActionsOnAll */
+/** @typedef {'toggleWindow' | 'toggleSkip' | 'remove' | 'move' | 'duplicate'} ChangesOfRows */
 
 export const LORA_STACK = 'SatchelLoraStack'
 
@@ -39,26 +47,36 @@ export function restoreRowsOnLoad(nodeType, names) {
  * @param {ComfyApp} app
  * @param {import('../types/comfy').HostGlobals} globals
  * @param {string[]} names
+ * @param {import('../api.js').SatchelApi} satchel
  */
-export function addButtons(node, app, globals, names) {
-  const add = addButton(node, app, 'Add LoRA', (event) => {
+export function addButtons(node, app, globals, names, satchel) {
+  const add = addButton(node, app, 'Add LoRA', () => {
     if (names.length === 0) return sayNoLoras(app)
-    openLoraMenu(globals, app.canvas, names, event, (name) =>
-      appendRow(node, newRow(name), names),
-    )
+    pickLora(app, names, '', (name) => appendRow(node, newRow(name), names))
   })
   add.tooltip = 'Choose a file; it becomes the last row.'
   const manage = addButton(node, app, 'Change a row', (event) => {
-    openRowsMenu(globals, readRows(node), event, rowActions(node, names))
+    openRowsMenu(globals, readRows(node), event, {
+      ...rowActions(node, names),
+      ...stackActions(node, app, names),
+      choose: (index) => {
+        const row = readRows(node)[index] ?? newRow('')
+        pickLora(app, names, row.lora, (lora) => replaceRow(node, index, { ...row, lora }, names))
+      },
+      isMissing: (index) => !names.includes(readRows(node)[index]?.lora ?? ''),
+      checkModels: () => checkModels(app),
+      editBlocks: (index) => void editRowBlocks(node, index + 1, satchel, app),
+    })
   })
-  manage.tooltip = 'Remove, duplicate or move a row; let it act in some steps, or be skipped.'
+  manage.tooltip =
+    'Choose another file or edit block weights; remove, duplicate or move a row; let it act in some steps, or be skipped.'
   node.setSize([Math.max(node.size[0], INITIAL_WIDTH), node.computeSize()[1]])
 }
 
 /**
  * @param {Node} node
  * @param {string[]} names
- * @returns {import('./row_menus.js').RowActions}
+ * @returns {Pick<import('./row_menus.js').RowActions, ChangesOfRows>}
  */
 function rowActions(node, names) {
   const rows = readRows(node)
@@ -74,6 +92,76 @@ function rowActions(node, names) {
       rearrangeRows(node, withMoved([...order, rows.length], rows.length, index + 1), names)
     },
   }
+}
+
+/**
+ * @param {Node} node
+ * @param {ComfyApp} app
+ * @param {string[]} names
+ * @returns {Pick<import('./row_menus.js').RowActions, ActionsOnAll>}
+ */
+function stackActions(node, app, names) {
+  const copy = async (/** @type {import('../lib/rows.js').Row[]} */ rows) => {
+    await copyRows(rows)
+    tell(app, 'success', say('rows.copied'), say('rows.copiedDetail'))
+  }
+  return {
+    copy: (index) => void copy(readRows(node).slice(index, index + 1)),
+    copyAll: () => void copy(readRows(node)),
+    paste: async () => {
+      const { rows, refused } = await pastedRows(names)
+      for (const row of rows) appendRow(node, row, names)
+      markStep(app)
+      const tags = refused.join(' ')
+      if (tags !== '') tell(app, 'warn', say('rows.refused'), say('rows.refusedDetail', { tags }))
+      else if (rows.length === 0) tell(app, 'info', say('rows.nothing'), say('rows.nothingDetail'))
+    },
+    toggleAll: () => replaceRows(node, allToggled(readRows(node)), names),
+    scaleAll: (factor) => replaceRows(node, allScaled(readRows(node), factor), names),
+  }
+}
+
+/**
+ * @param {Node} node
+ * @param {import('../lib/rows.js').Row[]} rows as many as there are
+ * @param {string[]} names
+ */
+function replaceRows(node, rows, names) {
+  rows.forEach((row, index) => replaceRow(node, index, row, names))
+}
+
+/**
+ * @param {ComfyApp} app
+ * @param {'success' | 'info' | 'warn'} severity
+ * @param {string} summary
+ * @param {string} detail
+ */
+function tell(app, severity, summary, detail) {
+  app.extensionManager.toast.add({ severity, summary, detail, life: 6000 })
+}
+
+/**
+ * @param {ComfyApp} app
+ * @param {readonly string[]} names
+ * @param {string} current the file that is to be replaced; empty for a new row
+ * @param {(name: string) => void} choose
+ */
+function pickLora(app, names, current, choose) {
+  openLoraPicker({
+    names,
+    current,
+    many: current === '',
+    choose: (name) => {
+      choose(name)
+      markStep(app)
+    },
+    checkModels: () => checkModels(app),
+  })
+}
+
+/** @param {ComfyApp} app */
+function checkModels(app) {
+  void app.extensionManager.command.execute('Satchel.CheckModels')
 }
 
 /**
@@ -107,10 +195,6 @@ function withoutItem(items, index) {
 
 /** @param {ComfyApp} app */
 function sayNoLoras(app) {
-  app.extensionManager.toast.add({
-    severity: 'info',
-    summary: 'No LoRA found',
-    detail: 'Put LoRA files into models/loras, then press R to refresh.',
-    life: 6000,
-  })
+  const detail = 'Put LoRA files into models/loras, then press R to refresh.'
+  tell(app, 'info', 'No LoRA found', detail)
 }

@@ -1,24 +1,10 @@
-/** The two menus of a LoRA Stack node, made of the host's own context menu. */
+/** The menu of a LoRA Stack node's rows, made of the host's own context menu. */
 
 import { shortName } from '../lib/rows.js'
+import { say } from '../lib/strings.js'
 
 /** @typedef {import('../types/comfy').HostGlobals} HostGlobals */
 /** @typedef {import('../lib/rows.js').Row} Row */
-
-/**
- * Asks for one of the LoRA files, in a list that the host gives a filter field.
- *
- * @param {HostGlobals} globals
- * @param {unknown} canvas the host's canvas
- * @param {readonly string[]} names
- * @param {unknown} event where to open
- * @param {(name: string) => void} choose
- */
-export function openLoraMenu(globals, canvas, names, event, choose) {
-  // The filter field breaks on a canvas that was never touched, the usual case in Nodes 2.0.
-  globals.LGraphCanvas.active_canvas ??= canvas
-  new globals.LiteGraph.ContextMenu([...names], { event, className: 'dark', callback: choose })
-}
 
 /**
  * @param {HostGlobals} globals
@@ -27,7 +13,8 @@ export function openLoraMenu(globals, canvas, names, event, choose) {
  * @param {RowActions} actions
  */
 export function openRowsMenu(globals, rows, event, actions) {
-  new globals.LiteGraph.ContextMenu(rowEntries(rows, actions), { event })
+  const entries = [...rowEntries(rows, actions), ...stackEntries(rows, actions)]
+  new globals.LiteGraph.ContextMenu(entries, { event })
 }
 
 /**
@@ -37,7 +24,18 @@ export function openRowsMenu(globals, rows, event, actions) {
  * @property {(index: number) => void} remove
  * @property {(index: number) => void} toggleWindow
  * @property {(index: number) => void} toggleSkip
+ * @property {(index: number) => void} editBlocks
+ * @property {(index: number) => void} choose asks for another file
+ * @property {(index: number) => boolean} isMissing whether the row's file is in no folder
+ * @property {() => void} checkModels
+ * @property {(index: number) => void} copy
+ * @property {() => void} copyAll
+ * @property {() => void} paste
+ * @property {() => void} toggleAll
+ * @property {(factor: number) => void} scaleAll
  */
+
+const FACTORS = [0.5, 0.8, 0.9, 1.1, 1.25, 2]
 
 /**
  * @param {readonly Row[]} rows
@@ -52,7 +50,13 @@ export function rowEntries(rows, actions) {
     has_submenu: true,
     submenu: {
       options: [
+        ...(actions.isMissing(index)
+          ? [{ content: say('row.mend'), callback: () => actions.checkModels() }]
+          : []),
+        { content: say('row.choose'), callback: () => actions.choose(index) },
+        { content: say('blocks.edit'), callback: () => actions.editBlocks(index) },
         { content: 'Remove', callback: () => actions.remove(index) },
+        { content: say('row.copy'), callback: () => actions.copy(index) },
         { content: 'Duplicate', callback: () => actions.duplicate(index) },
         {
           content: 'Move up',
@@ -75,6 +79,28 @@ export function rowEntries(rows, actions) {
       ],
     },
   }))
+}
+
+/**
+ * What can be done with all rows.
+ *
+ * @param {readonly Row[]} rows
+ * @param {RowActions} actions
+ * @returns {import('../types/comfy').MenuEntry[]}
+ */
+export function stackEntries(rows, actions) {
+  const paste = { content: say('rows.paste'), callback: () => actions.paste() }
+  if (rows.length === 0) return [paste]
+  const factors = FACTORS.map((factor) => ({
+    content: say('rows.times', { factor }),
+    callback: () => actions.scaleAll(factor),
+  }))
+  return [
+    { content: say('rows.toggle'), callback: () => actions.toggleAll() },
+    { content: say('rows.scale'), has_submenu: true, submenu: { options: factors } },
+    { content: say('rows.copy'), callback: () => actions.copyAll() },
+    paste,
+  ]
 }
 
 /**

@@ -26,6 +26,11 @@ def expand(
     """
     drawn = weights.drawn(slots, open_prefixes=open_prefixes)
     on = drawn.on(slots, open_prefixes=open_prefixes)
+    return written_out(on, slots), on
+
+
+def written_out(on: SlotWeights, slots: Sequence[Slot]) -> BlockWeights:
+    """The rules that come to these weights on these slots."""
     rules = [
         Rule(Selector(ends=ends, optional=ends[0].prefix in ENCODERS), Constant(factor))
         for ends, factor in _parts(slots, on.factors)
@@ -37,7 +42,7 @@ def expand(
         for ends, filters in _parts(slots, {slot: on.filters.get(slot, ()) for slot in slots})
         for elements, number in filters
     ]
-    return BlockWeights(tuple(rules)), on
+    return BlockWeights(tuple(rules))
 
 
 def _parts(slots: Sequence[Slot], values: Mapping[Slot, T]) -> Iterator[tuple[Ends, T]]:

@@ -1,0 +1,112 @@
+/** What the page says, in one table, so that another language is another table. */
+
+const ENGLISH = {
+  'blocks.title': 'Block weights',
+  'blocks.titleOf': 'Block weights of {name}',
+  'blocks.edit': 'Edit block weights',
+  'blocks.architecture': 'Slots of',
+  'blocks.noArchitecture': 'choose an architecture',
+  'blocks.preset': 'Preset',
+  'blocks.presetNone': 'choose a preset',
+  'blocks.presetsOwn': 'Your own',
+  'blocks.presetsShipped': 'Shipped',
+  'blocks.invert': 'Invert',
+  'blocks.reset': 'All to 1',
+  'blocks.random': 'Random',
+  'blocks.seed': 'Seed',
+  'blocks.scale': 'Scale',
+  'blocks.scaleRange': '{low} to {high}',
+  'blocks.text': 'As text',
+  'blocks.apply': 'Apply',
+  'blocks.cancel': 'Cancel',
+  'blocks.help':
+    'Drag to paint, hold Shift for a range. Keys: up and down change, left and right go on, ' +
+    'Shift with left or right takes the weight along, Page Up and Page Down make big steps, ' +
+    'Home is 0, End is 1.',
+  'blocks.loading': 'Reading the slots',
+  'blocks.toldBy.model': '{title}, as the connected model is.',
+  'blocks.toldBy.lora': '{title}, which this LoRA was trained for.',
+  'blocks.toldBy.architecture': '{title}, as chosen.',
+  'blocks.toldBy.none': 'Nothing tells which model this is for: choose an architecture to see its slots.',
+  'blocks.unfit': 'This LoRA was trained for {title}, so it does not fit the model shown.',
+  'blocks.positional':
+    'These weights count the blocks of each LoRA file. They can be kept as text; painting replaces them.',
+  'blocks.unread': 'Painting replaces the text.',
+  'blocks.groupAll': 'Set all of {group} to {value}',
+  'blocks.slot': '{name}, {group}',
+  'blocks.valueIn': '{value}, {count} modules in this LoRA',
+  'blocks.valueInOne': '{value}, 1 module in this LoRA',
+  'blocks.valueNotIn': '{value}, not in this LoRA',
+  'blocks.valueFiltered': '{value}, parts of it differ',
+  'picker.title': 'Choose a LoRA',
+  'picker.search': 'Search LoRAs',
+  'picker.list': 'LoRA files',
+  'picker.all': 'All',
+  'picker.favourites': 'Favourites',
+  'picker.recent': 'Recent',
+  'picker.count': '{count} of {total} LoRAs',
+  'picker.none': 'No LoRA is called like that.',
+  'picker.noFavourites': 'No favourites yet: the star of a LoRA makes it one.',
+  'picker.noRecent': 'What you choose will be here next time.',
+  'picker.empty': 'No LoRA found. Put LoRA files into models/loras, then press R to refresh.',
+  'picker.star': 'Add to favourites',
+  'picker.unstar': 'Take out of favourites',
+  'picker.choose': 'Choose',
+  'picker.cancel': 'Cancel',
+  'picker.added': '{name} added.',
+  'picker.missing': '{name} is in none of the LoRA folders.',
+  'picker.missingHint': 'Choose another file, or let Check models look where to get it.',
+  'picker.check': 'Check models',
+  'row.choose': 'Choose file',
+  'row.mend': 'Check models: file is missing',
+  'rows.toggle': 'Turn all on or off',
+  'rows.scale': 'Scale all strengths',
+  'rows.times': 'times {factor}',
+  'rows.copy': 'Copy all rows',
+  'rows.paste': 'Paste rows',
+  'rows.copied': 'Rows copied',
+  'rows.copiedDetail': 'Paste them in another LoRA Stack, or as <lora:...> text anywhere.',
+  'rows.nothing': 'Nothing to paste',
+  'rows.nothingDetail': 'Copy the rows of a LoRA Stack, or text with <lora:...> tags.',
+  'rows.refused': 'Not all tags were read',
+  'rows.refusedDetail': 'Rows have no place for what these say: {tags}',
+  'row.copy': 'Copy',
+  'group.text': 'Text',
+  'group.input': 'Before',
+  'group.output': 'After',
+  'group.modulation': 'Modulation',
+  'group.other': 'Other',
+  'group.down': 'Input blocks',
+  'group.middle': 'Middle',
+  'group.up': 'Output blocks',
+  'group.double': 'Double blocks',
+  'group.single': 'Single blocks',
+  'group.joint': 'Joint blocks',
+  'group.blocks': 'Blocks',
+  'group.layers': 'Layers',
+  'group.vace': 'VACE blocks',
+  'group.nerf': 'NeRF blocks',
+  'group.refiner': 'Refiners',
+}
+
+/** @typedef {keyof typeof ENGLISH} StringKey */
+
+/**
+ * A sentence with its places filled in.
+ *
+ * @param {StringKey} key
+ * @param {Record<string, string | number>} [values]
+ */
+export function say(key, values = {}) {
+  return ENGLISH[key].replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place))
+}
+
+/**
+ * What a group of slots is called; a group that has no name here is called what the server calls it.
+ *
+ * @param {string} group
+ */
+export function groupTitle(group) {
+  const key = `group.${group}`
+  return key in ENGLISH ? say(/** @type {StringKey} */ (key)) : group
+}
