@@ -109,10 +109,24 @@ def export(
 
 def _public(lock: Lock) -> Lock:
     """A lock without secrets in what is only passed on."""
-    models = (replace(model, more=scrubbed(dict(model.more))) for model in lock.models)
     packs = (replace(pack, more=scrubbed(dict(pack.more))) for pack in lock.node_packs)
     return replace(
-        lock, models=tuple(models), node_packs=tuple(packs), more=scrubbed(dict(lock.more))
+        lock,
+        models=tuple(_public_model(model) for model in lock.models),
+        node_packs=tuple(packs),
+        more=scrubbed(dict(lock.more)),
+    )
+
+
+def _public_model(model: LockedModel) -> LockedModel:
+    sources = (
+        replace(source, more=scrubbed(dict(source.more))) for source in model.identity.sources
+    )
+    return replace(
+        model,
+        identity=replace(model.identity, sources=tuple(sources)),
+        facts=replace(model.facts, page=without_secrets(model.facts.page)),
+        more=scrubbed(dict(model.more)),
     )
 
 

@@ -168,11 +168,19 @@ def test_the_authors_own_graph_is_unchanged():
 
 
 def test_what_a_newer_lock_says_is_cleaned_too():
-    lock = Lock.from_json({"version": 1, "models": [], "x": {"api_key": HEX, "y": [f"a {HF}"]}})
+    more = {"x": {"api_key": HEX, "y": [f"a {HF}"]}}
+    source = {"kind": "https", "url": "https://example.com/x", **more}
+    page = f"https://civitai.com/models/1?token={HEX}"
+    model = {"name": "x", "directory": "vae", "sources": [source], "page": page, **more}
+    value = {"version": 1, "models": [model], "node_packs": [{"cnr_id": "x", **more}], **more}
 
-    portable = export(read_json(ui_graph(), "x.json"), lock)
+    portable = export(read_json(ui_graph(), "x.json"), Lock.from_json(value))
 
+    written = json.dumps(portable.lock.to_json())
     assert portable.lock.more == {"x": {"api_key": "", "y": ["a [removed]"]}}
+    assert HEX not in written
+    assert HF not in written
+    assert written.count("[removed]") == 4
 
 
 def test_the_hosts_note_of_files_here_is_no_part_of_an_api_graph():
