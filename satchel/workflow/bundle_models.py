@@ -44,8 +44,7 @@ def unpack_model(
             with os.fdopen(handle, "wb") as file:
                 for done in archive.copy(member, file):
                     workspace.cancellation.check()
-                    progress = Progress("unpacking", identity.name, done, member.size)
-                    workspace.report(progress)
+                    workspace.report(Progress("unpacking", identity.name, done, member.size))
             digests = hash_file(part, cancellation=workspace.cancellation)
             _check(identity, digests, archive.name)
             if target.suffix.lower() in SAFE_EXTENSIONS - {".gguf"}:

@@ -103,20 +103,6 @@ def test_the_commands_of_the_documentation_do_what_it_says(
     assert (folder / "portrait" / "portrait.lock.json").is_file()
 
 
-def test_a_run_in_one_request_installs_and_queues(
-    portrait: bytes, start_server: StartServer
-) -> None:
-    server = start_server("one-request")
-    document = {"base64": base64.b64encode(portrait).decode()}
-
-    answer = server.post_json(f"{PREFIX}/run", document)
-
-    assert answer["plan"]["ok"]
-    assert len(answer["installed"]) == MODELS
-    assert answer["node_errors"] == {}
-    assert re.fullmatch(r"[0-9a-f-]{36}", answer["prompt_id"])
-
-
 def refused(server: ComfyUI, path: str, body: Any) -> tuple[int, dict[str, Any]]:
     with pytest.raises(RequestRefusedError) as caught:
         server.post_json(PREFIX + path, body)
@@ -174,14 +160,21 @@ def test_more_than_max_bytes_is_refused_even_with_yes(
     assert list((recipient.base / "models").rglob("*.safetensors")) == []
 
 
+@pytest.fixture
+def policy(recipient: ComfyUI) -> Iterator[Path]:
+    """The policy file of a server, empty; it is gone afterwards."""
+    path = recipient.base / "user" / "__satchel" / "satchel.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(0o600)
+    yield path
+    path.unlink()
+
+
 def test_clients_elsewhere_need_the_operators_token(
-    lock: dict[str, Any], start_server: StartServer
+    lock: dict[str, Any], recipient: ComfyUI, policy: Path
 ) -> None:
-    server = start_server("guarded")
-    policy = server.base / "user" / "__satchel" / "satchel.toml"
-    policy.parent.mkdir(parents=True, exist_ok=True)
+    server = recipient
     policy.write_text(f'[install]\noperator_token = "{OPERATOR_TOKEN}"\n')
-    policy.chmod(0o600)
     nothing = json.dumps({"json": {**lock, "models": []}}).encode()
 
     def status(**headers: str) -> int:
@@ -201,18 +194,25 @@ def test_clients_elsewhere_need_the_operators_token(
 
 
 def test_a_policy_file_with_a_mistake_stops_everything_it_rules(
-    lock: dict[str, Any], start_server: StartServer
+    lock: dict[str, Any], recipient: ComfyUI, policy: Path
 ) -> None:
-    server = start_server("mistaken")
-    policy = server.base / "user" / "__satchel" / "satchel.toml"
-    policy.parent.mkdir(parents=True, exist_ok=True)
     policy.write_text("[install]\nremot = 'nobody'\n")
-    policy.chmod(0o600)
 
-    status, error = refused(server, "/install", {"json": lock})
+    status, error = refused(recipient, "/install", {"json": lock})
 
     assert (status, error["code"]) == (500, "policy")
     assert "install.remot" in error["message"]
+
+
+def test_a_run_in_one_request_installs_and_queues(portrait: bytes, recipient: ComfyUI) -> None:
+    document = {"base64": base64.b64encode(portrait).decode()}
+
+    answer = recipient.post_json(f"{PREFIX}/run", document)
+
+    assert answer["plan"]["ok"]
+    assert len(answer["installed"]) == MODELS
+    assert answer["node_errors"] == {}
+    assert re.fullmatch(r"[0-9a-f-]{36}", answer["prompt_id"])
 
 
 def test_models_are_preloaded_before_the_server_answers(
