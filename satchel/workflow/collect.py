@@ -220,4 +220,3 @@ def source_of_url(url: str) -> Source:
             return Source(reference.source, url)
         case _:
             return Source("https", url)
-

@@ -284,7 +284,7 @@ def _followed(values: list[Any]) -> list[int]:
     """Where a model may be named at or below: of other values there can be a million."""
     return [
         at for at, value in enumerate(values)
-        if ("." in value and names_model(value) or may_hold_names(value) if isinstance(value, str)
+        if (("." in value and names_model(value)) or may_hold_names(value) if isinstance(value, str)
             else isinstance(value, _NESTING))
     ]  # fmt: skip
 

@@ -23,7 +23,9 @@ INDEX: list[dict[str, Any]] = json.loads((hostile.FOLDER / "index.json").read_te
 
 
 def cases(*keys: str, archives: bool = False) -> Any:
-    chosen = [entry for entry in INDEX if keys[0] in entry and (".tar" in entry["file"]) == archives]
+    chosen = [
+        entry for entry in INDEX if keys[0] in entry and (".tar" in entry["file"]) == archives
+    ]
     return pytest.mark.parametrize("entry", chosen, ids=lambda entry: entry["file"])
 
 
