@@ -151,7 +151,8 @@ def clean_prompt(prompt: str, tags: Sequence[PromptTag]) -> str:
 
 def _with_marks(prompt: str, tags: Sequence[PromptTag]) -> str:
     """The prompt with NUL characters in place of each tag; it keeps its length."""
-    text, parts, position = prompt.replace("\0", " "), [], 0
+    text, position = prompt.replace("\0", " "), 0
+    parts: list[str] = []
     for tag in tags:
         parts += text[position : tag.start], "\0" * (tag.end - tag.start)
         position = tag.end

@@ -56,7 +56,7 @@ def _note_texts(document: WorkflowDocument) -> Iterator[str]:
         nodes = graph.get("nodes")
         for node in nodes if isinstance(nodes, list) else ():
             values = node.get("widgets_values") if isinstance(node, dict) else None
-            if not isinstance(values, list | dict) or node.get("type") not in NOTES:
+            if not isinstance(values, list | dict) or str(node.get("type")) not in NOTES:
                 continue
             for value in values.values() if isinstance(values, dict) else values:
                 if isinstance(value, str) and room > 0:

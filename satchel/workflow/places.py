@@ -280,13 +280,14 @@ def _keys(values: Any) -> Iterable[Any]:
     return _followed(values) if isinstance(values, list) else ()
 
 
-def _followed(values: list[Any]) -> list[int]:
+def _followed(values: list[Any]) -> Iterator[int]:
     """Where a model may be named at or below: of other values there can be a million."""
-    return [
-        at for at, value in enumerate(values)
-        if (("." in value and names_model(value)) or may_hold_names(value) if isinstance(value, str)
-            else isinstance(value, _NESTING))
-    ]  # fmt: skip
+    for at, value in enumerate(values):
+        if isinstance(value, str):
+            if ("." in value and names_model(value)) or may_hold_names(value):
+                yield at
+        elif isinstance(value, _NESTING):
+            yield at
 
 
 _NESTING = (list, dict)

@@ -32,13 +32,17 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6),
     max_leaves=30,
 )
+NODE_KEYS = ("id", "inputs", "widgets_values", "properties", "mode")
 NODES = st.lists(
-    st.fixed_dictionaries({"type": LEAVES | VALUES}, optional=dict.fromkeys(("id", "inputs", "widgets_values", "properties", "mode"), VALUES)),
+    st.fixed_dictionaries({"type": LEAVES | VALUES}, optional=dict.fromkeys(NODE_KEYS, VALUES)),
     max_size=4,
-)  # fmt: skip
+)
 DEFINITIONS = st.lists(
-    st.fixed_dictionaries({"id": LEAVES, "nodes": NODES}, optional={
-        "links": VALUES, "inputs": VALUES}), max_size=3)  # fmt: skip
+    st.fixed_dictionaries(
+        {"id": LEAVES, "nodes": NODES}, optional={"links": VALUES, "inputs": VALUES}
+    ),
+    max_size=3,
+)
 GRAPHS = st.fixed_dictionaries(
     {"nodes": NODES, "links": VALUES, "definitions": st.fixed_dictionaries(
         {"subgraphs": DEFINITIONS | VALUES})},

@@ -140,7 +140,8 @@ def graphs() -> Iterator[Case]:
                   plan=[["missing", "does not say which bytes"]])  # fmt: skip
     levels = [{"id": f"s{n}", "nodes": [instance(m, f"s{n + 1}") for m in range(40)]}
               for n in range(7)]  # fmt: skip
-    yield as_json("subgraph-explosion", defined([instance(1, "s0")], *levels), error="workflow_format",
+    yield as_json("subgraph-explosion", defined([instance(1, "s0")], *levels),
+                  error="workflow_format",
                   says="subgraphs make too many nodes")  # fmt: skip
     link = {"origin_id": -10, "origin_slot": 0, "target_slot": 0}
     wide = [
@@ -212,8 +213,10 @@ def containers() -> Iterator[Case]:
     chunk_ = b"EXIF" + struct.pack("<I", len(tiff)) + tiff
     yield ("overlapping-exif.webp", b"RIFF" + struct.pack("<I", len(chunk_) + 4) + b"WEBP" + chunk_,
            {**media, "says": "overlap"})  # fmt: skip
-    yield ("entity.svg", b'<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg><metadata>'
-           b"&a;</metadata></svg>", {"error": "workflow_format", "says": "carries none"})  # fmt: skip
+    yield ("entity.svg",
+           b'<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg><metadata>'
+           b"&a;</metadata></svg>",
+           {"error": "workflow_format", "says": "carries none"})  # fmt: skip
     yield ("long-header.latent", struct.pack("<Q", 1 << 40) + b'{"a":1}',
            {**media, "says": "cut short"})  # fmt: skip
 

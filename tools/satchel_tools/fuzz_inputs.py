@@ -1,6 +1,6 @@
 """What `dev.py fuzz` feeds: traps of a given size that once were, or could be, slow or greedy.
 
-Each trap is small to write and honest about what it attacks; `mutations` bends files that are whole.
+Each trap is small to write and says what it attacks; `mutations` bends files that are whole.
 """
 
 from __future__ import annotations
@@ -179,7 +179,8 @@ def png(*chunks: bytes) -> bytes:
 
 def _bomb(unit: bytes, packed: int) -> bytes:
     """A zlib stream of about so many bytes, of one text over and over."""
-    packer, parts, size = zlib.compressobj(9), [], 0
+    packer, size = zlib.compressobj(9), 0
+    parts: list[bytes] = []
     block = unit * (1_000_000 // len(unit))
     while size < packed and len(parts) < 300:
         parts.append(packer.compress(block))

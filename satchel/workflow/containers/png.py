@@ -76,12 +76,12 @@ def _chunks(image: Buffer) -> Iterator[tuple[bytes, bytes]]:
             raise _broken("it has far too many chunks")
         if position + 12 > len(image):
             raise _broken("it is cut short")
-        length, kind = struct.unpack_from(">I4s", image, position)
+        length, kind = struct.unpack(">I4s", image[position : position + 8])
         end = position + 12 + length
         if end > len(image):
             raise _broken("it is cut short")
         data = bytes(image[position + 8 : end - 4])
-        if zlib.crc32(kind + data) != struct.unpack_from(">I", image, end - 4)[0]:
+        if zlib.crc32(kind + data) != struct.unpack(">I", image[end - 4 : end])[0]:
             raise _broken(f"its {kind.decode('latin-1')!r} chunk is damaged")
         if position == len(SIGNATURE) and kind != b"IHDR":
             raise _broken("it has no header")
