@@ -12,6 +12,8 @@ import { Modal } from './modal.js'
 const ROW_HEIGHT = 34
 const MORE = 6
 const PAGE = 10
+/** Rows that the list has room for. */
+const SEEN = 11
 /** @type {Shelf[]} */
 const SHELVES = ['all', 'favourites', 'recent']
 
@@ -64,6 +66,8 @@ class LoraPicker {
       { id: 'satchel-loras', class: 'satchel-list', role: 'listbox', 'aria-label': say('picker.list') },
       this.space,
     )
+    // The style sheet may still be loading, and without a height all names would be in sight.
+    Object.assign(this.list.style, { height: `${SEEN * ROW_HEIGHT}px`, overflowY: 'auto' })
     this.list.addEventListener('scroll', () => this.#draw(), { passive: true })
     this.list.addEventListener('click', (event) => this.#click(event))
     this.chips = SHELVES.map((shelf) => button(say(`picker.${shelf}`), () => this.#open(shelf)))
