@@ -260,6 +260,9 @@ def test_a_planted_token_is_nowhere_but_in_its_file(
     post(server, "/queue/add", reference=ink.air)
     post(server, "/search", query=INK.title)
     post(server, "/auth/check")
+    eventually(
+        lambda: {e["state"] for e in server.get_json(f"{PREFIX}/queue")["entries"]} <= {"done"}
+    )
     export = post(server, "/export", json=API)
     assert hub.requests
 
