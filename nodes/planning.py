@@ -251,7 +251,8 @@ def file_stamps(entries: Iterable[StackEntry]) -> str:
     """Stands for place, size and time of each file and preset file, so that a changed one is read
     again.
 
-    A digest: the host writes it into the prompt, and so into images, which paths must not reach.
+    A digest, empty without files: the host writes it into the prompt, and so into images, which
+    paths must not reach.
     """
     entries = list(entries)
     folders = host.model_folders()
@@ -259,7 +260,7 @@ def file_stamps(entries: Iterable[StackEntry]) -> str:
     stamps = [file and (str(file.path), file.size, file.mtime_ns) for file in files]
     has_blocks = any(entry.blocks for entry in entries)
     told = [*stamps, *(presets_stamp(user_presets()) if has_blocks else [])]
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16] if told else ""
 
 
 def with_presets_written_out(entries: list[StackEntry]) -> list[StackEntry]:

@@ -91,7 +91,7 @@ class SatchelLoraStackFromPrompt(io.ComfyNode):
     ) -> Any:  # fmt: skip
         """Size and time of each file, so that a changed one is read again."""
         if prompt is None or dialect is None or on_mismatch is None:
-            return []
+            return ""
         with told_to_user():
             return file_stamps(entries_of_prompt(prompt, dialect, on_mismatch))
 

@@ -195,4 +195,4 @@ def test_a_replaced_file_is_read_again(node, lora):
     os.utime(lora, ns=(1, 1))
 
     assert node.fingerprint_inputs(prompt="<lora:paper:1>") != before
-    assert node.fingerprint_inputs(prompt=None) == []
+    assert node.fingerprint_inputs(prompt=None) == ""
