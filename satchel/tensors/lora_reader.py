@@ -19,6 +19,7 @@ import torch
 
 from ..errors import LoraFileError
 from ..safetensors_header import SafetensorsHeader, TensorInfo
+from .threads import ONE_THREAD
 
 DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
@@ -126,11 +127,12 @@ def first_not_finite(tensors: Mapping[str, torch.Tensor]) -> str | None:
     """The name of a tensor with a NaN or an infinite number.
 
     The smallest and the largest number tell, and torch finds both in one pass, in which a NaN
-    wins: some 10 ms per 150 MB once the file is in memory, against 110 ms for `isfinite`.
+    wins: `isfinite` takes ten times as long. In pieces of one thread.
     """
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and tensor.numel():
             wide = tensor.float() if tensor.element_size() == 1 else tensor
-            if not all(math.isfinite(extreme) for extreme in torch.aminmax(wide)):
-                return name
+            for piece in wide.flatten().split(ONE_THREAD):
+                if not all(math.isfinite(extreme) for extreme in torch.aminmax(piece)):
+                    return name
     return None

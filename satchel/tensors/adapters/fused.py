@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
+from ..threads import rows_for_one_thread
+
 RANK_AT_ONCE = 512
 """Ranks that are laid side by side: what that takes stays small beside the weight."""
-
-ONE_THREAD = 32_000
-"""Numbers that torch handles in one thread (its grain is 32768)."""
 
 Pair = tuple[torch.Tensor, torch.Tensor, float]
 """up [out, rank, ...] and down [rank, in, ...] of any dtype, on any device; factor."""
@@ -80,14 +79,8 @@ def _side_by_side(pairs: Sequence[Pair], like: torch.Tensor) -> tuple[torch.Tens
 
 
 def _copy_times(target: torch.Tensor, source: torch.Tensor, factor: float) -> None:
-    """Writes `factor * source`, in the target's dtype.
-
-    On a CPU in pieces that torch leaves to one thread: waking the others for so little takes
-    longer, and on a busy machine many times longer.
-    """
-    rows = target.shape[0]
-    if target.device.type == "cpu":
-        rows = max(1, ONE_THREAD // target.shape[1])
+    """Writes `factor * source`, in the target's dtype, in pieces of one thread."""
+    rows = rows_for_one_thread(target)
     for written, read in zip(target.split(rows), source.split(rows), strict=True):
         written.copy_(read)
         if factor != 1:

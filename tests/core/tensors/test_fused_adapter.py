@@ -4,7 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from satchel.tensors.adapters.fused import ONE_THREAD, add_pairs  # noqa: E402
+from satchel.tensors.adapters.fused import add_pairs  # noqa: E402
+from satchel.tensors.threads import ONE_THREAD  # noqa: E402
 
 
 def pairs_for(shape, ranks, dtype):
