@@ -19,7 +19,7 @@ from ..satchel.references import Reference, parse_reference, to_text
 from ..satchel.resolving import licence_text
 from ..satchel.searching import Searched, search_marketplaces
 from ..satchel.settings import SOURCES
-from ..satchel.workflow.plan import host_name
+from ..satchel.workflow.planned import host_name
 from ..satchel.workspace import Workspace
 from . import host
 from .planning import told_to_user
