@@ -131,11 +131,11 @@ def _locked_packs(document: WorkflowDocument) -> Iterator[WantedPack]:
     entries = carried_lock(document).get("node_packs")
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict):
-            types = entry.get("node_types", entry.get("class_types"))
+            types = entry.get("node_types")
             yield _pack(
-                entry.get("id", entry.get("cnr_id")),
-                entry.get("repository", entry.get("aux_id")),
-                entry.get("version") or entry.get("commit") or entry.get("ver"),
+                entry.get("cnr_id"),
+                entry.get("aux_id") or entry.get("repository"),
+                entry.get("version") or entry.get("commit"),
                 types if isinstance(types, list) else (),
             )
 

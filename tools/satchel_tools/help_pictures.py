@@ -30,7 +30,7 @@ from .running import say
 from .screenshots import find_host
 
 HELP = ROOT / "web" / "docs"
-MUTED = ("KSampler", "VAEDecode", "SaveImage")
+MUTED = ("KSampler", "VAEDecode", "SaveImage", "SatchelSaveImage")
 NEVER = 2  # LiteGraph's mode of a muted node
 MARGIN, LEFT, TOP = 16, 220, 140
 THUMBNAIL = (480, 320)
@@ -60,6 +60,7 @@ PICTURES = (
     Picture("SatchelSearchMarketplace", "models-by-identity"),
     Picture("SatchelModelInfo", "models-by-identity", ("What the file is",)),
     Picture("SatchelResolveModel", "models-by-identity", ("Load LoRA",)),
+    Picture("SatchelSaveImage", "save-image-portable"),
     Picture("SatchelTriggerWords", "trigger-words", ("Words per LoRA", "Concatenate Text")),
 )
 

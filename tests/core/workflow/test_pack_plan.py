@@ -58,8 +58,8 @@ def test_packs_are_told_by_what_the_frontend_writes_on_nodes():
 
 
 def test_packs_of_the_lock_count_too():
-    pack = {"id": "kjnodes", "version": "1.2", "node_types": ["X"]}
-    graph = document(extra={"satchel": {"version": 1, "models": [], "node_packs": [pack, 5, {}]}})
+    pack = {"cnr_id": "kjnodes", "version": "1.2", "node_types": ["X"]}
+    graph = document(extra={"satchel": {"version": 1, "models": [], "node_packs": [pack, {}]}})
 
     assert [(p.id, p.version, list(p.node_types)) for p in packs_of(graph)] == [
         ("kjnodes", "1.2", ["X"]),
