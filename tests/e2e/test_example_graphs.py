@@ -61,7 +61,7 @@ def test_an_example_opens_without_complaint_and_runs(
     entry = comfy.run_prompt(prompt)
     shown = {id for id, node in prompt.items() if known[node["class_type"]]["output_node"]}
     assert shown
-    assert set(entry["outputs"]) == shown
+    assert shown <= set(entry["outputs"])  # a node in between may show a picture of its own
 
 
 def test_an_example_lists_each_model_that_it_names_and_where_to_get_it(

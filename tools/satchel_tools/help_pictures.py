@@ -90,6 +90,12 @@ def _take(browser: Browser, comfy: ComfyUI, picture: Picture) -> None:
     page.load(graph, name=picture.graph)
     if any(node["type"].startswith("Preview") for node in graph["nodes"]):
         _run(page, comfy)
+    page.run(
+        "(type) => app.rootGraph.nodes.filter((n) => n.type === type)"
+        ".forEach((n) => { n.mode = 0 })",
+        picture.node,
+    )
+    page.page.wait_for_timeout(500)
     nodes = [node["id"] for node in graph["nodes"] if _belongs(page, node, picture)]
     png = _shot(page, _show(page, nodes))
     _save_png(png, HELP / f"{picture.node}.png")
