@@ -117,7 +117,8 @@ class SatchelResolveModel(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Combo.Output(
+                # Any type: the host lets no COMBO into the lists of its older loaders.
+                io.AnyType.Output(
                     "name", display_name="name", tooltip="For the list of a loader of that kind."
                 ),
                 io.String.Output(
