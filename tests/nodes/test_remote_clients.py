@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 OPEN = {
     "/status", "/plan", "/export", "/convert", "/block-weights", "/find", "/model-info", "/queue",
-    "/auth", "/jobs/{id}", "/jobs/{id}/cancel",
+    "/auth", "/jobs/{id}", "/jobs/{id}/cancel", "/blocks", "/run",
 }  # fmt: skip
-"""They read what ComfyUI shows anyway, ask about digests of a graph at most, and change nothing."""
+"""They read what ComfyUI shows anyway, ask about digests of a graph at most, and change nothing;
+`/run` queues what needs no installation, as ComfyUI's own route does, and refuses the rest."""
 
 
 class _Transport:
@@ -26,6 +27,7 @@ class _Request:
     """As much of a request as the guard sees; the body is refused by whoever gets that far."""
 
     content_type = "text/plain"
+    headers: ClassVar[dict[str, str]] = {}
 
     def __init__(self, address: str) -> None:
         self.transport = _Transport(address)
