@@ -24,6 +24,7 @@ and then patching, weight by weight, take above the process with the model alone
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import math
 import subprocess
@@ -267,16 +268,16 @@ def _peak(model_name: str, directory: Path) -> dict[str, float]:
             model.patch_weight_to_device(key, torch.device("cpu"), return_weight=True)
 
     before = _reset_peak()
-    one = nodes.LoraLoader().load_lora(patcher, None, names[0], 1.0, 0)[0]
-    patch(one)
-    core = _peak_bytes() - before - (directory / names[0]).stat().st_size
-    del one
-    before = _reset_peak()
     rows = {f"lora_{n}": name for n, name in enumerate(names, 1)}
     stack = pack.SatchelLoraStack.execute(model=patcher, **rows).result[0]
     node = _peak_bytes() - before
     patch(stack)
     whole = _peak_bytes() - before
+    del stack
+    pack.host.lora_cache.cache_clear()
+    before = _reset_peak()
+    patch(nodes.LoraLoader().load_lora(patcher, None, names[0], 1.0, 0)[0])
+    core = _peak_bytes() - before - (directory / names[0]).stat().st_size
     return {
         "files_bytes": files, "node": node / files, "node_and_patching": whole / files,
         "host_patching_alone": core / files,
@@ -284,7 +285,9 @@ def _peak(model_name: str, directory: Path) -> dict[str, float]:
 
 
 def _reset_peak() -> int:
-    """Makes the system's record of this process' peak begin anew; returns what is in use."""
+    """Makes the system's record of this process' peak begin anew; returns what is in use once
+    the allocator (glibc's) has given back what it can."""
+    ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     return _peak_bytes()
 

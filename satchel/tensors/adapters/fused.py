@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy
 import torch
 
-from ..threads import rows_for_one_thread
+from ..threads import columns_in_one_thread, copy_in_one_thread, rows_in_one_thread
 
 RANK_AT_ONCE = 512
 """Ranks that are laid side by side: what that takes stays small beside the weight."""
@@ -63,25 +64,23 @@ def _batches(pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
 
 
 def _side_by_side(pairs: Sequence[Pair], like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """[factor_1 up_1 | factor_2 up_2 | ...] and [down_1; down_2; ...], the factors on the side
-    with fewer numbers; filled in place, since each tensor more costs as much as the product."""
-    rank = sum(down.shape[0] for _, down, _ in pairs)
-    up = like.new_empty(like.shape[0], rank)
-    down = like.new_empty(rank, like.shape[1])
-    on_up = up.numel() <= down.numel()
+    """[factor_1 up_1 | factor_2 up_2 | ...] and [down_1; down_2; ...], as wide as `like`.
+
+    Filled in pieces, since each tensor more, and each thread more, costs as much as the product.
+    """
+    ups = [up.to(like.device).flatten(1) for up, _, _ in pairs]
+    if len({up.dtype for up in ups}) > 1:
+        ups = [up.to(like.dtype) for up in ups]
+    ranks = [len(down) for _, down, _ in pairs]
+    factors = like.new_tensor(numpy.repeat([factor for _, _, factor in pairs], ranks))
+    up = like.new_empty(like.shape[0], len(factors))
+    stored = columns_in_one_thread(ups)
+    rows = rows_in_one_thread(up)
+    for start in range(0, len(up), rows):
+        up[start : start + rows].copy_(stored[start : start + rows]).mul_(factors)
+    down = like.new_empty(len(factors), like.shape[1])
     start = 0
-    for one_up, one_down, factor in pairs:
-        part = slice(start, start + one_down.shape[0])
-        _copy_times(up[:, part], one_up.flatten(1), factor if on_up else 1.0)
-        _copy_times(down[part], one_down.flatten(1), 1.0 if on_up else factor)
-        start = part.stop
+    for _, one, _ in pairs:
+        copy_in_one_thread(down[start : start + len(one)], one.flatten(1))
+        start += len(one)
     return up, down
-
-
-def _copy_times(target: torch.Tensor, source: torch.Tensor, factor: float) -> None:
-    """Writes `factor * source`, in the target's dtype, in pieces of one thread."""
-    rows = rows_for_one_thread(target)
-    for written, read in zip(target.split(rows), source.split(rows), strict=True):
-        written.copy_(read)
-        if factor != 1:
-            written.mul_(factor)
