@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy
 import torch
 
-from ..threads import columns_in_one_thread, copy_in_one_thread, rows_in_one_thread
-
 RANK_AT_ONCE = 512
 """Ranks that are laid side by side: what that takes stays small beside the weight."""
 
@@ -66,21 +64,31 @@ def _batches(pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
 def _side_by_side(pairs: Sequence[Pair], like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """[factor_1 up_1 | factor_2 up_2 | ...] and [down_1; down_2; ...], as wide as `like`.
 
-    Filled in pieces, since each tensor more, and each thread more, costs as much as the product.
+    In few steps on large tensors: small ones cost as much as the product, above all on a machine
+    with other work, where each step waits for all threads.
     """
-    ups = [up.to(like.device).flatten(1) for up, _, _ in pairs]
-    if len({up.dtype for up in ups}) > 1:
-        ups = [up.to(like.dtype) for up in ups]
+    up = _joined([up for up, _, _ in pairs], 1, like)
+    down = _joined([down for _, down, _ in pairs], 0, like)
     ranks = [len(down) for _, down, _ in pairs]
     factors = like.new_tensor(numpy.repeat([factor for _, _, factor in pairs], ranks))
-    up = like.new_empty(like.shape[0], len(factors))
-    stored = columns_in_one_thread(ups)
-    rows = rows_in_one_thread(up)
-    for start in range(0, len(up), rows):
-        up[start : start + rows].copy_(stored[start : start + rows]).mul_(factors)
-    down = like.new_empty(len(factors), like.shape[1])
-    start = 0
-    for _, one, _ in pairs:
-        copy_in_one_thread(down[start : start + len(one)], one.flatten(1))
-        start += len(one)
+    if up.numel() <= down.numel():
+        up.mul_(factors)
+    else:
+        down.mul_(factors.unsqueeze(1))
     return up, down
+
+
+def _joined(tensors: Sequence[torch.Tensor], dim: int, like: torch.Tensor) -> torch.Tensor:
+    """Concatenates tensors as matrices of `like`'s dtype on its device; a copy in any case."""
+    matrices = [tensor.to(like.device).flatten(1) for tensor in tensors]
+    if len({matrix.dtype for matrix in matrices}) > 1:
+        matrices = [matrix.to(like.dtype) for matrix in matrices]
+    if like.device.type != "cpu":
+        return torch.cat(matrices, dim).to(like.dtype)
+    # NumPy copies rows in one go, torch number by number. It has no bfloat16: as integers.
+    stored = matrices[0].dtype
+    parts = [matrix.view(_BITS[stored.itemsize]).numpy() for matrix in matrices]
+    return torch.from_numpy(numpy.concatenate(parts, dim)).view(stored).to(like.dtype)
+
+
+_BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
