@@ -22,10 +22,10 @@ from ...satchel.lora.renames.wan22 import pick_half
 from ...satchel.safetensors_header import read_header
 from ...satchel.settings import lora_cache_bytes
 from ...satchel.tensors.assemble import assemble, find_alphas
+from ...satchel.tensors.loaded_lora import LoadedLora
 from ...satchel.tensors.lora_cache import LoraCache, LoraFile
 from ...satchel.tensors.lora_reader import SMALL, TensorReader, check_finite, stamp_of
 from ...satchel.tensors.patches import Patch, Target, bias_target
-from ...satchel.tensors.plan import LoadedLora
 from .adapters import host_patch, own_patch
 
 SAFETENSORS_SUFFIXES = frozenset({".safetensors", ".sft"})

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
+from .loaded_lora import LoadedLora
 from .lora_reader import Stamp, TensorReader, stamp_of
-from .plan import LoadedLora
 
 MATCHES = 8
 """How many ways of matching one file with models are kept: they hold names, hardly any tensors."""

@@ -19,7 +19,6 @@ import torch
 
 from ..errors import LoraFileError
 from ..safetensors_header import SafetensorsHeader, TensorInfo
-from .threads import ONE_THREAD
 
 DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
@@ -31,6 +30,10 @@ DTYPES = {
 
 SMALL = 64
 """Bytes up to which a tensor is a fact about a module (alpha, `on_input`, a shape), no weight."""
+
+ONE_THREAD = 32_000
+"""Numbers that torch handles in one thread (its grain is 32768). Waking the others for a little
+more takes longer than the work, and on a busy machine many times longer."""
 
 Stamp = tuple[int, int]
 """Size in bytes, and time of change in nanoseconds."""

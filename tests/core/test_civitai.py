@@ -22,7 +22,6 @@ from satchel.errors import (
     QuotaExceededError,
     RateLimitedError,
     UnavailableError,
-    UnsafePathError,
 )
 from satchel.identity import ModelIdentity, Source
 from satchel.marketplaces.civitai import Civitai, download_url
@@ -363,11 +362,18 @@ def test_a_version_that_cannot_be_resolved_says_why(resolve, publish):
         resolve(CivitaiReference(None, odd.version_id))
 
 
-def test_a_hostile_name_on_the_site_is_refused(resolve, publish):
-    lora = publish(file_name="..%2F..%2Fx.safetensors")
+@pytest.mark.parametrize(
+    ("hostile", "name"),
+    [
+        ("..%2F..%2Fx.safetensors", "x.safetensors"),
+        ("CON.safetensors", "_CON.safetensors"),
+        ("a\u202eb.safetensors", "ab.safetensors"),
+    ],
+)
+def test_a_hostile_name_on_the_site_is_made_harmless(resolve, publish, hostile, name):
+    lora = publish(file_name=hostile)
 
-    with pytest.raises(UnsafePathError):
-        resolve(CivitaiReference(None, lora.version_id))
+    assert resolve(CivitaiReference(None, lora.version_id)).name == name
 
 
 @pytest.mark.parametrize("sha256", [None, "", "../../../etc/passwd", "g" * 64, "AB12"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, ClassVar
 
 import pytest
+from support.coroutines import run_async
 
 OPEN = {
     "/status", "/plan", "/export", "/convert", "/block-weights", "/find", "/model-info", "/queue",
@@ -56,7 +56,7 @@ def test_another_machine_may_not(pack, guarded, address, monkeypatch):
     assert len(guarded) >= 18
     for _, handler in guarded:
         with pytest.raises(errors.InstallNotAllowedError, match="only from the machine"):
-            asyncio.run(handler(_Request(address)))
+            run_async(handler(_Request(address)))
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", ""])
@@ -65,7 +65,7 @@ def test_this_machine_may(pack, guarded, address, monkeypatch):
 
     for _, handler in guarded:
         with pytest.raises(pack.satchel.errors.UnsupportedMediaTypeError):
-            asyncio.run(handler(_Request(address)))
+            run_async(handler(_Request(address)))
 
 
 def test_others_may_where_the_operator_says_so(pack, guarded, monkeypatch):
@@ -74,4 +74,4 @@ def test_others_may_where_the_operator_says_so(pack, guarded, monkeypatch):
 
     for _, handler in guarded:
         with pytest.raises(pack.satchel.errors.UnsupportedMediaTypeError):
-            asyncio.run(handler(_Request("192.168.1.20")))
+            run_async(handler(_Request("192.168.1.20")))

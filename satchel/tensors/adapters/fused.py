@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy
 import torch
-
-from ..threads import rows_for_one_thread
 
 RANK_AT_ONCE = 512
 """Ranks that are laid side by side: what that takes stays small beside the weight."""
@@ -63,25 +62,33 @@ def _batches(pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
 
 
 def _side_by_side(pairs: Sequence[Pair], like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """[factor_1 up_1 | factor_2 up_2 | ...] and [down_1; down_2; ...], the factors on the side
-    with fewer numbers; filled in place, since each tensor more costs as much as the product."""
-    rank = sum(down.shape[0] for _, down, _ in pairs)
-    up = like.new_empty(like.shape[0], rank)
-    down = like.new_empty(rank, like.shape[1])
-    on_up = up.numel() <= down.numel()
-    start = 0
-    for one_up, one_down, factor in pairs:
-        part = slice(start, start + one_down.shape[0])
-        _copy_times(up[:, part], one_up.flatten(1), factor if on_up else 1.0)
-        _copy_times(down[part], one_down.flatten(1), 1.0 if on_up else factor)
-        start = part.stop
+    """[factor_1 up_1 | factor_2 up_2 | ...] and [down_1; down_2; ...], as wide as `like`.
+
+    In few steps on large tensors: small ones cost as much as the product, above all on a machine
+    with other work, where each step waits for all threads.
+    """
+    up = _joined([up for up, _, _ in pairs], 1, like)
+    down = _joined([down for _, down, _ in pairs], 0, like)
+    ranks = [len(down) for _, down, _ in pairs]
+    factors = like.new_tensor(numpy.repeat([factor for _, _, factor in pairs], ranks))
+    if up.numel() <= down.numel():
+        up.mul_(factors)
+    else:
+        down.mul_(factors.unsqueeze(1))
     return up, down
 
 
-def _copy_times(target: torch.Tensor, source: torch.Tensor, factor: float) -> None:
-    """Writes `factor * source`, in the target's dtype, in pieces of one thread."""
-    rows = rows_for_one_thread(target)
-    for written, read in zip(target.split(rows), source.split(rows), strict=True):
-        written.copy_(read)
-        if factor != 1:
-            written.mul_(factor)
+def _joined(tensors: Sequence[torch.Tensor], dim: int, like: torch.Tensor) -> torch.Tensor:
+    """Concatenates tensors as matrices of `like`'s dtype on its device; a copy in any case."""
+    matrices = [tensor.to(like.device).flatten(1) for tensor in tensors]
+    if len({matrix.dtype for matrix in matrices}) > 1:
+        matrices = [matrix.to(like.dtype) for matrix in matrices]
+    if like.device.type != "cpu":
+        return torch.cat(matrices, dim).to(like.dtype)
+    # NumPy copies rows in one go, torch number by number. It has no bfloat16: as integers.
+    stored = matrices[0].dtype
+    parts = [matrix.view(_BITS[stored.itemsize]).numpy() for matrix in matrices]
+    return torch.from_numpy(numpy.concatenate(parts, dim)).view(stored).to(like.dtype)
+
+
+_BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}

@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch")
 
 from satchel.errors import InvalidInputError  # noqa: E402
 from satchel.settings import lora_cache_bytes  # noqa: E402
+from satchel.tensors.loaded_lora import LoadedLora  # noqa: E402
 from satchel.tensors.lora_cache import MATCHES, LoraCache, LoraFile  # noqa: E402
-from satchel.tensors.plan import LoadedLora  # noqa: E402
 
 
 @pytest.fixture
