@@ -94,9 +94,7 @@ def number_field(page: Frontend, number: int, label: str, node: int = 5) -> Loca
     return row(page, number, node).get_by_role("spinbutton", name=f"{label},")
 
 
-def type_number(
-    page: Frontend, number: int, label: str, text: str, node: int = 5
-) -> None:
+def type_number(page: Frontend, number: int, label: str, text: str, node: int = 5) -> None:
     field = number_field(page, number, label, node)
     field.click()
     page.page.keyboard.type(text)

@@ -468,7 +468,9 @@ def test_rows_work_inside_a_subgraph_and_can_be_promoted(
     assert inner["inputs"]["lora_2"] == "ghost.safetensors"
     assert page.missing_models() == ["ghost.safetensors"]
 
-    page.run("() => app.canvas.openSubgraph(app.rootGraph.nodes[0].subgraph, app.rootGraph.nodes[0])")
+    page.run(
+        "() => app.canvas.openSubgraph(app.rootGraph.nodes[0].subgraph, app.rootGraph.nodes[0])"
+    )
     page.reset_view()
     assert number_field(page, 1, "Model strength").is_disabled()
     type_number(page, 2, "Strength", "0.5")
