@@ -1,4 +1,4 @@
-/** What the page says, in one table, so that another language is another table. */
+/** What the page says, in one table; other languages are other tables (`languages/`). */
 
 const ENGLISH = {
   'blocks.title': 'Block weights',
@@ -163,6 +163,28 @@ const ENGLISH = {
 
 /** @typedef {keyof typeof ENGLISH} StringKey */
 
+const LANGUAGES = {
+  zh: () => import('./languages/zh.js'),
+  ja: () => import('./languages/ja.js'),
+}
+
+/** @type {Partial<Record<StringKey, string>>} */
+let strings = ENGLISH
+
+/**
+ * Says everything in the language of a locale from now on, in English if there is no other.
+ *
+ * @param {string} locale as the host writes them: `en`, `zh`, `zh-TW`, `ja`, ...
+ */
+export async function speak(locale) {
+  const language = locale.split('-')[0] ?? ''
+  const load = language in LANGUAGES ? LANGUAGES[/** @type {keyof typeof LANGUAGES} */ (language)] : null
+  strings = load ? (await load()).STRINGS : ENGLISH
+}
+
+/** Every key there is, with its English. */
+export const ALL_ENGLISH = Object.freeze({ ...ENGLISH })
+
 /**
  * A sentence with its places filled in.
  *
@@ -170,7 +192,7 @@ const ENGLISH = {
  * @param {Record<string, string | number>} [values]
  */
 export function say(key, values = {}) {
-  return ENGLISH[key].replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place))
+  return (strings[key] ?? ENGLISH[key]).replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place))
 }
 
 /**

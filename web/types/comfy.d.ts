@@ -166,6 +166,7 @@ export interface ComfyApp {
     setting: { get(id: string): unknown }
     workflow: { activeWorkflow: Workflow | null }
   }
+  ui: { settings: EventTarget }
   registerExtension(extension: Record<string, unknown>): void
   graphToPrompt(): Promise<{ workflow: SavedGraph; output: ApiGraph }>
   loadGraphData(
