@@ -27,20 +27,27 @@ export function searchable(names) {
 
 /**
  * The names that have all words of a query. Those whose file begins with the first word come first,
- * then those that have it in the file's name, then those that have it in the folder only.
+ * then those that have it in the file's name, then those that have it in the folder only, last those
+ * of which only what else is known has some of the words.
  *
  * @param {readonly SearchableName[]} all
  * @param {string} query
+ * @param {(name: string) => string} [known] what else is known of a file, in lower case
  * @returns {SearchableName[]}
  */
-export function search(all, query) {
+export function search(all, query, known = () => '') {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean)
   const [first] = words
   if (first === undefined) return [...all]
-  /** @type {[SearchableName[], SearchableName[], SearchableName[]]} */
-  const ranks = [[], [], []]
+  /** @type {[SearchableName[], SearchableName[], SearchableName[], SearchableName[]]} */
+  const ranks = [[], [], [], []]
   for (const entry of all) {
-    if (!words.every((word) => entry.folded.includes(word))) continue
+    const others = words.filter((word) => !entry.folded.includes(word))
+    if (others.length > 0) {
+      const more = known(entry.name)
+      if (others.every((word) => more.includes(word))) ranks[3].push(entry)
+      continue
+    }
     const place = entry.folded.indexOf(first, entry.at)
     if (place === entry.at) ranks[0].push(entry)
     else ranks[place > entry.at ? 1 : 2].push(entry)

@@ -1,6 +1,7 @@
 /** Gives the LoRA Stack node its rows and buttons. */
 
 import { openLoraPicker } from '../dialogs/lora_picker.js'
+import { connectedModel } from '../lib/connected_model.js'
 import { allScaled, allToggled } from '../lib/row_tags.js'
 import {
   newRow,
@@ -52,7 +53,8 @@ export function restoreRowsOnLoad(nodeType, names) {
 export function addButtons(node, app, globals, names, satchel) {
   const add = addButton(node, app, 'Add LoRA', () => {
     if (names.length === 0) return sayNoLoras(app)
-    pickLora(app, names, '', (name) => appendRow(node, newRow(name), names))
+    const more = { satchel, model: connectedModel(node) }
+    pickLora(app, names, '', (name) => appendRow(node, newRow(name), names), more)
   })
   add.tooltip = 'Choose a file; it becomes the last row.'
   const manage = addButton(node, app, 'Change a row', (event) => {
@@ -61,7 +63,8 @@ export function addButtons(node, app, globals, names, satchel) {
       ...stackActions(node, app, names),
       choose: (index) => {
         const row = readRows(node)[index] ?? newRow('')
-        pickLora(app, names, row.lora, (lora) => replaceRow(node, index, { ...row, lora }, names))
+        const more = { satchel, model: connectedModel(node) }
+        pickLora(app, names, row.lora, (lora) => replaceRow(node, index, { ...row, lora }, names), more)
       },
       isMissing: (index) => !names.includes(readRows(node)[index]?.lora ?? ''),
       checkModels: () => checkModels(app),
@@ -145,9 +148,11 @@ function tell(app, severity, summary, detail) {
  * @param {readonly string[]} names
  * @param {string} current the file that is to be replaced; empty for a new row
  * @param {(name: string) => void} choose
+ * @param {Pick<import('../dialogs/lora_picker.js').PickerOptions, 'satchel' | 'model'>} more
  */
-function pickLora(app, names, current, choose) {
+function pickLora(app, names, current, choose, more) {
   openLoraPicker({
+    ...more,
     names,
     current,
     many: current === '',
