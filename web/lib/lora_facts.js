@@ -31,6 +31,7 @@ export class LoraFacts {
 
   /** @param {string} name as the host lists it, with either separator */
   of(name) {
+    if (this.#cards.size === 0) return UNKNOWN
     return this.#cards.get(name.replaceAll('\\', '/')) ?? UNKNOWN
   }
 
