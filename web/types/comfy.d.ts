@@ -185,4 +185,5 @@ export interface ComfyApp {
 export interface ComfyApi extends EventTarget {
   clientId?: string
   fetchApi(route: string, options?: RequestInit): Promise<Response>
+  apiURL(route: string): string
 }
