@@ -40,6 +40,8 @@ NEVER_ON_THE_CONSOLE = (
     *("Content Security Policy", PACK_NAME, "Satchel."),
 )
 """Marks of complaints that are about us, whoever writes them."""
+COMFY_REGISTRY = "https://api.comfy.org/"
+"""Which the frontend itself asks about nodes that are missing."""
 
 # Client coordinates of a spot on a widget that the classic canvas draws; `part` is a share of the
 # node's width.
@@ -89,12 +91,15 @@ class Frontend:
         # The frontend itself asks for the sizes of the models in its templates.
         is_hosts = "/assets/" in where and "Content Security Policy" in message.text
         marked = any(mark in message.text for mark in NEVER_ON_THE_CONSOLE)
-        if OUR_SCRIPTS in where or (marked and not is_hosts):
+        # It looks for a help page in the user's language before it takes the English one.
+        ours = OUR_SCRIPTS in where and f"{OUR_SCRIPTS}docs/" not in where
+        if ours or (marked and not is_hosts):
             self.errors.append(f"console {message.type}: {message.text}")
 
     def _asked(self, request: Request) -> None:
         is_remote = request.url.startswith(("http:", "https:", "ws:", "wss:"))
-        if is_remote and self._url and not request.url.startswith(f"{self._url}/"):
+        allowed = (f"{self._url}/", f"{self._url.replace('http', 'ws', 1)}/", COMFY_REGISTRY)
+        if is_remote and self._url and not request.url.startswith(allowed):
             self.errors.append(f"asked another host: {request.url}")
 
     def open(self, url: str) -> None:
