@@ -161,7 +161,7 @@ def form(request: pytest.FixtureRequest, recipient: ComfyUI) -> Iterator[str]:
     for file in (recipient.base / "models").rglob("*.safetensors"):
         file.unlink()
     recipient.post_json("/free", {"unload_models": True, "free_memory": True})
-    yield request.param
+    return request.param
 
 
 @pytest.mark.parametrize("family", BY_TEXT, ids=lambda family: family.name)
