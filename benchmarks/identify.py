@@ -104,11 +104,11 @@ def _write(path: Path, table: str, fill: int) -> Path:
             "data_offsets": [position, position + size],
         }
         position += size
-    missing = fill - len(json.dumps(document))
+    missing = fill - len(json.dumps(document, separators=(",", ":")))
     if missing > 0:
         tags = {f"a tag of the training set {number:06}": 7 for number in range(missing // 40)}
         metadata["ss_tag_frequency"] = json.dumps({"10_set": tags})
-    header = json.dumps(document).encode()
+    header = json.dumps(document, separators=(",", ":")).encode()  # as the library writes it
     header += b" " * (-len(header) % 8)
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(header)) + header)

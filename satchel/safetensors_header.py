@@ -11,32 +11,15 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from . import untrusted_json
 from .errors import SafetensorsHeaderError
+from .safetensors_columns import read_columns
+from .tensor_info import DTYPE_BITS, MAX_TENSORS, TensorInfo, bytes_of
 
 MAX_HEADER_BYTES = 100 * 1024 * 1024
 """The format's own limit."""
-
-MAX_TENSORS = 65_536
-"""Ten times those of the largest models that ComfyUI loads."""
-
-DTYPE_BITS = {
-    "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8,
-    "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4, "I64": 64, "I32": 32, "I16": 16, "I8": 8,
-    "U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8, "C64": 64,
-}  # fmt: skip
-
-
-class TensorInfo(NamedTuple):
-    """One tensor as the header describes it; a tuple, since a file has thousands of them."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    start: int
-    """Offset of the first byte, counted from the end of the header."""
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +49,22 @@ def read_header(path: Path) -> SafetensorsHeader:
         if length > MAX_HEADER_BYTES or length > size - 8:
             raise _bad(path, "its header length points past the end of the file")
         text = file.read(length)
+    tensors, metadata = _read(path, text, size - 8 - length)
+    # Some writers put numbers in the metadata; the format says strings, so make them strings.
+    strings = {key: value if isinstance(value, str) else json.dumps(value)
+               for key, value in metadata.items()}  # fmt: skip
+    return SafetensorsHeader(tensors, strings, 8 + length)
+
+
+def _read(
+    path: Path, header: bytes, data_bytes: int
+) -> tuple[dict[str, TensorInfo], dict[str, Any]]:
+    """The checked tensors and the metadata as it is written."""
+    columns = read_columns(header)
+    if columns and columns.end == data_bytes and isinstance(columns.metadata, dict):
+        return columns.tensors, columns.metadata
     try:
-        document = untrusted_json.loads(text.decode("utf-8"))
+        document = untrusted_json.loads(header.decode("utf-8"))
     except untrusted_json.TooManyValuesError as error:
         raise _bad(path, f"its header is refused: {error}") from error
     except (ValueError, RecursionError) as error:
@@ -80,11 +77,8 @@ def read_header(path: Path) -> SafetensorsHeader:
     if not isinstance(metadata, dict):
         raise _bad(path, "its metadata is no JSON object")
     tensors = {name: _tensor(path, name, entry) for name, entry in document.items()}
-    _check_layout(path, tensors, size - 8 - length)
-    # Some writers put numbers in the metadata; the format says strings, so make them strings.
-    strings = {key: value if isinstance(value, str) else json.dumps(value)
-               for key, value in metadata.items()}  # fmt: skip
-    return SafetensorsHeader(tensors, strings, 8 + length)
+    _check_layout(path, tensors, data_bytes)
+    return tensors, metadata
 
 
 _INTEGERS = frozenset({int})
@@ -101,19 +95,9 @@ def _tensor(path: Path, name: str, entry: Any) -> TensorInfo:
         bits = DTYPE_BITS[dtype]
     except (KeyError, TypeError, ValueError) as error:
         raise _bad(path, f"the entry of tensor {name!r} is malformed", key=name) from error
-    if _bytes_of(bits, shape) != end - start:
+    if bytes_of(bits, shape) != end - start:
         raise _bad(path, f"tensor {name!r} has a byte count that contradicts its shape", key=name)
     return TensorInfo(dtype, shape, start, end)
-
-
-def _bytes_of(bits: int, shape: tuple[int, ...]) -> int:
-    if 0 in shape:
-        return 0
-    for dimension in shape:
-        bits *= dimension
-        if bits > 1 << 70:
-            break  # more than any file: a long list of huge numbers takes hours to multiply
-    return (bits + 7) // 8
 
 
 def _check_layout(path: Path, tensors: Mapping[str, TensorInfo], data_bytes: int) -> None:

@@ -18,7 +18,8 @@ from pathlib import Path
 import torch
 
 from ..errors import LoraFileError
-from ..safetensors_header import SafetensorsHeader, TensorInfo
+from ..safetensors_header import SafetensorsHeader
+from ..tensor_info import TensorInfo
 
 DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,

@@ -85,7 +85,7 @@ def server() -> Iterator[Standin]:
 
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     standin.url = f"http://127.0.0.1:{running.server_port}"
-    threading.Thread(target=running.serve_forever, daemon=True).start()
+    threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
     yield standin
     running.shutdown()
     running.server_close()

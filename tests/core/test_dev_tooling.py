@@ -383,6 +383,32 @@ def test_the_last_line_sums_up_and_decides_the_status(capsys: pytest.CaptureFixt
     assert capsys.readouterr().out.splitlines()[-1] == "41 passed, 2 failed, 1 skipped"
 
 
+@pytest.mark.parametrize(
+    ("fast", "more", "processes"),
+    [(False, [], ["2"]), (False, ["-n", "0"], ["2", "0"]), (True, [], ["auto"]),
+     (False, ["tests/core/test_errors.py"], []), (True, ["tests/core/test_errors.py"], ["auto"])],
+)  # fmt: skip
+def test_the_whole_suite_runs_in_two_processes_and_one_file_in_one(
+    monkeypatch: pytest.MonkeyPatch, fast: bool, more: list[str], processes: list[str]
+) -> None:
+    given: list[str] = []
+
+    def run(python: Path, arguments: list[str], *environment: object) -> checks.Result:
+        given.extend(arguments)
+        return checks.Result("pytest", 1, 0)
+
+    for name in ("provide_dev_python", "provide_host", "provide_node"):
+        monkeypatch.setattr(commands, name, lambda *_: None)
+    monkeypatch.setattr(commands, "host_for_pytest", lambda *_: ({}, []))
+    monkeypatch.setattr(commands, "lint_checks", lambda *_: [])
+    monkeypatch.setattr(commands, "run_web_tests", lambda _: checks.Result("web", 1, 0))
+    monkeypatch.setattr(commands, "run_pytest", run)
+
+    assert commands.test(Namespace(fast=fast, k=None), more) == 0
+    # The last word counts for pytest.
+    assert [given[at + 1] for at, word in enumerate(given) if word == "-n"] == processes
+
+
 def test_a_link_is_moved_to_the_checkout_that_asks_but_a_folder_stays(tmp_path: Path) -> None:
     old, new, link = tmp_path / "old", tmp_path / "new", tmp_path / "link"
     for directory in (old, new):

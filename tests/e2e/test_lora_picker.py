@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .test_lora_rows import ADD, MANAGE, NAMES, new_stack, saved_stack, saved_values, some_loras
+from .stack_rows import choose_for_row, new_stack, press_add, saved_stack, saved_values
+from .test_lora_rows import NAMES, some_loras
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -43,7 +44,7 @@ def test_a_search_by_keys_adds_rows_and_shift_adds_another(
 ) -> None:
     page = fresh_lists(renderer)
     node = new_stack(page)
-    page.click_widget(node, ADD)
+    press_add(page, node)
     press = page.page.keyboard.press
 
     page.page.keyboard.type("wash sty")
@@ -64,7 +65,7 @@ def test_favourites_and_recent_ones_have_shelves_of_their_own(
 ) -> None:
     page = fresh_lists()
     node = new_stack(page)
-    page.click_widget(node, ADD)
+    press_add(page, node)
     options = picker(page).get_by_role("option")
     picker(page).get_by_role("button", name="Favourites", exact=True).click()
     picker(page).get_by_text("No favourites yet").wait_for()
@@ -75,7 +76,7 @@ def test_favourites_and_recent_ones_have_shelves_of_their_own(
     picker(page).get_by_role("button", name="All").click()
     options.filter(has_text="detail").click()
 
-    page.click_widget(node, ADD)
+    press_add(page, node)
     picker(page).get_by_role("button", name="Recent").click()
     assert options.all_inner_texts() == ["detail.safetensors"]
     page.page.keyboard.press("Escape")
@@ -87,9 +88,7 @@ def test_a_missing_file_is_told_and_can_be_replaced_or_looked_for(
 ) -> None:
     page = fresh_lists(renderer)
     page.load(saved_stack([False, "gone/ghost.safetensors", 0.5, 0.25, "M00=1"]))
-    page.click_widget(5, MANAGE)
-    page.choose("1: ghost.safetensors")
-    page.choose("Choose file")
+    choose_for_row(page, 1, "Choose file")
     alert = picker(page).get_by_role("alert")
     assert "gone/ghost.safetensors is in none of the LoRA folders." in alert.inner_text()
 
@@ -99,9 +98,7 @@ def test_a_missing_file_is_told_and_can_be_replaced_or_looked_for(
     plan.get_by_role("button", name="Close").last.click()
     plan.wait_for(state="detached")
 
-    page.click_widget(5, MANAGE)
-    page.choose("1: ghost.safetensors")
-    page.choose("Choose file")
+    choose_for_row(page, 1, "Choose file")
     picker(page).get_by_role("option", name="ink.safetensors").click()
     assert saved_values(page) == [False, "ink.safetensors", 0.5, 0.25, "M00=1"]
 
@@ -122,7 +119,7 @@ def test_of_twenty_thousand_files_only_those_in_sight_are_drawn(
         }"""
     )
     try:
-        page.click_widget(node, ADD)
+        press_add(page, node)
         picker(page).get_by_text("20003 of 20003 LoRAs").wait_for()
         assert picker(page).get_by_role("option").count() < 40
         page.page.keyboard.type("lora-19999")

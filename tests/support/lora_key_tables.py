@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from satchel.lora.identify import identify_lora
-from satchel.safetensors_header import SafetensorsHeader, TensorInfo, read_header
+from satchel.safetensors_header import SafetensorsHeader, read_header
+from satchel.tensor_info import TensorInfo
 
 TABLES = Path(__file__).parents[1] / "data" / "lora"
 _NUMBER = re.compile(r"\d+")

@@ -12,7 +12,9 @@ from satchel.folders import open_folders
 from satchel.settings import Settings, SourceSettings, origin_of
 from satchel.workspace import Workspace
 
-OFF = dict.fromkeys(("huggingface", "modelscope", "fal", "replicate"), SourceSettings(""))
+OFF = dict.fromkeys(
+    ("civitai", "civarchive", "huggingface", "modelscope", "fal", "replicate"), SourceSettings("")
+)
 """Sites that a test asks only when it brings a stand-in for them."""
 
 

@@ -23,12 +23,17 @@ from .running import clean_environment, run_foreground, say
 BENCHMARKS = ROOT / "benchmarks"
 TORTURES = ("torture_catalog", "torture_downloads")
 DEMO_BYTES = 2_500_000_000
+# A file's tests stay in one process: what they share (a server, a browser, models) costs most.
+# Files go out in their order: those that boot servers have few tests and would be left for the end.
+BY_FILE = ("--dist", "loadfile", "--no-loadscope-reorder")
 # --fast leaves out what is marked as costly, and does not even import what needs the host.
 FAST = (
     *("-m", "not host and not server and not browser and not slow"),
     *("--ignore=tests/nodes", "--ignore=tests/server", "--ignore=tests/e2e"),
-    *("-n", "auto", "--dist", "loadfile"),
+    *("-n", "auto", *BY_FILE),
 )
+# Each process loads ComfyUI and boots others: more of them want many cores, and memory.
+EVERYTHING = ("-n", "2", *BY_FILE)
 
 
 def lint(arguments: Namespace, more: Sequence[str]) -> int:
@@ -40,7 +45,10 @@ def lint(arguments: Namespace, more: Sequence[str]) -> int:
 
 
 def test(arguments: Namespace, more: Sequence[str]) -> int:
-    """Everything; with -k or a path only pytest, whose own summary is then the last line."""
+    """Everything, in two processes (`-n 0`: in one).
+
+    With -k or a path only pytest, in one process, whose own summary is then the last line.
+    """
     root = cache_root()
     started = time.monotonic()
     say("== environment")
@@ -56,7 +64,7 @@ def test(arguments: Namespace, more: Sequence[str]) -> int:
         say(f"   ok in {time.monotonic() - started:.1f} s")
         results = [check() for check in lint_checks(python, node)]
         results.append(run_web_tests(node))
-    costs = FAST if arguments.fast else ()
+    costs = FAST if arguments.fast else () if only_pytest else EVERYTHING
     results.append(run_pytest(python, [*costs, *selection, *more], env, search_path))
     if only_pytest:
         return int(results[-1].failed > 0)
@@ -90,6 +98,9 @@ def host_for_pytest(host: Host, root: Path, python: Path) -> tuple[dict[str, str
         "SATCHEL_HOST_PYTHON": str(host.python),
         "SATCHEL_CHROMIUM": str(chromium),
         "SATCHEL_AXE": str(provide_node(root, python).axe),
+        # Small tensors on two threads wait at every step until both have a core: ten times slower
+        # on a machine with other work, and here two processes are that work for each other.
+        "OMP_NUM_THREADS": "1",
     }
     return env, host.search_path()
 

@@ -157,10 +157,9 @@ TABLE_OF_DIALECT = {
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_dialect_accepts_its_own_file_and_refuses_all_others_with_a_sentence(
-    dialect: str, monkeypatch: pytest.MonkeyPatch
+    dialect: str, facts_of_files: dict[str, KeyFacts]
 ) -> None:
-    for other, path in TABLE_OF_DIALECT.items():
-        facts = facts_of(path.stem, monkeypatch)
+    for other, facts in facts_of_files.items():
         refusal = DIALECTS[dialect].refusal(facts)
         if other == dialect:
             assert refusal is None
@@ -169,12 +168,15 @@ def test_a_dialect_accepts_its_own_file_and_refuses_all_others_with_a_sentence(
             assert refusal.startswith(f"Not {dialect}: ")
 
 
-def facts_of(name: str, monkeypatch: pytest.MonkeyPatch) -> KeyFacts:
-    """The facts that identification hands to the dialects."""
+@pytest.fixture(scope="module")
+def facts_of_files() -> dict[str, KeyFacts]:
+    """Dialect -> the facts that identification hands to the dialects for its file."""
     seen: list[KeyFacts] = []
-    monkeypatch.setattr("satchel.lora.identify.detect_dialect", seen.append)
-    identify_lora(header_of(load_table(TABLES / f"{name}.json")["tensors"]))
-    return seen[0]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("satchel.lora.identify.detect_dialect", seen.append)
+        for path in TABLE_OF_DIALECT.values():
+            identify_lora(header_of(load_table(path)["tensors"]))
+    return dict(zip(TABLE_OF_DIALECT, seen, strict=True))
 
 
 def test_no_dialect_accepts_no_keys() -> None:

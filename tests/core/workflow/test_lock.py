@@ -21,6 +21,7 @@ from satchel.workflow.node_pack import NodePack
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 SCHEMA = json.loads((DOCS / "lock.schema.json").read_text(encoding="utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 SHA = "0123456789abcdef" * 4
 SOURCE = {"kind": "civitai", "url": "https://civitai.com/api/download/models/1"}
 MODEL = {"name": "ink.safetensors", "directory": "loras"}
@@ -102,7 +103,7 @@ def source_of(**source: Any) -> dict[str, Any]:
 
 
 def is_valid(value: Any) -> bool:
-    return bool(jsonschema.Draft202012Validator(SCHEMA).is_valid(value))
+    return bool(VALIDATOR.is_valid(value))
 
 
 def test_the_schema_is_a_schema():
@@ -115,7 +116,7 @@ def test_the_example_in_the_documentation_is_a_lock():
 
     lock = Lock.from_json(example)
 
-    jsonschema.validate(example, SCHEMA)
+    VALIDATOR.validate(example)
     assert lock.to_json() == {**example, "generator": lock.to_json()["generator"]}
 
 
@@ -131,7 +132,7 @@ def test_every_lock_is_read_back_and_fits_the_schema(lock: Lock):
     assert set(read.node_packs) == set(lock.node_packs)
     assert read.more == lock.more
     assert read.to_json() == value
-    jsonschema.validate(value, SCHEMA)
+    VALIDATOR.validate(value)
     assert is_lock(value)
 
 

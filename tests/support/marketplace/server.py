@@ -58,6 +58,10 @@ class Listener(ThreadingHTTPServer):
             _hang_up(connection)
         self.server_close()
 
+    def pause(self, seconds: float) -> bool:
+        """Lets an answer wait; says whether the server is stopping."""
+        return self.stopping.wait(seconds)
+
     def server_bind(self) -> None:
         # Skips HTTPServer's look-up of the host's full name, which may wait for a resolver.
         TCPServer.server_bind(self)
@@ -88,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         reply = self.server.answer(self._read_request())
-        if reply.pace and self.server.stopping.wait(reply.pace.head_s):
+        if reply.pace and self.server.pause(reply.pace.head_s):
             self.close_connection = True
             return
         self._send_head(reply)
@@ -145,13 +149,13 @@ class _Handler(BaseHTTPRequestHandler):
                 sent += len(piece)
                 if self._stops_at(sent, pace):
                     return
-            if pace.bytes_per_s and self.server.stopping.wait(len(chunk) / pace.bytes_per_s):
+            if pace.bytes_per_s and self.server.pause(len(chunk) / pace.bytes_per_s):
                 self.close_connection = True
                 return
 
     def _stops_at(self, sent: int, pace: Pace) -> bool:
         """Stall when it is time to; say whether the connection is to end here."""
-        stopping = sent == pace.stall_after and self.server.stopping.wait(pace.stall_s)
+        stopping = sent == pace.stall_after and self.server.pause(pace.stall_s)
         if stopping or sent == pace.cut_after:
             self.close_connection = True
             return True
