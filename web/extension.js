@@ -7,7 +7,8 @@ import { SatchelApi } from './api.js'
 import { Converter, OFFER_CONVERSION } from './converter.js'
 import { openExportDialog } from './dialogs/export_dialog.js'
 import { AUTO_DIALOG, Importer } from './importer.js'
-import { exportFileName } from './lib/documents.js'
+import { workflowStem } from './lib/documents.js'
+import { exportedDocument } from './lib/export_view.js'
 import { LoraList } from './lib/lora_list.js'
 import { ApiGraphRows } from './widgets/api_graphs.js'
 import { BLOCK_WEIGHTS, addBlockEditor } from './widgets/block_editing.js'
@@ -179,10 +180,14 @@ function commands(app, satchel, importer) {
       label: 'Export portable workflow',
       icon: 'pi pi-briefcase',
       function: async () => {
-        const { workflow: graph } = await app.graphToPrompt()
         const { activeWorkflow } = app.extensionManager.workflow
-        const fileName = exportFileName(activeWorkflow?.filename)
-        await openExportDialog({ satchel, graph, fileName })
+        await openExportDialog({
+          satchel,
+          document: exportedDocument(await app.graphToPrompt()),
+          stem: workflowStem(activeWorkflow?.filename),
+          celebrate: (summary, detail) =>
+            app.extensionManager.toast.add({ severity: 'success', summary, detail, life: 6_000 }),
+        })
       },
     },
     {
@@ -190,8 +195,7 @@ function commands(app, satchel, importer) {
       label: 'Check models',
       icon: 'pi pi-search',
       function: async () => {
-        const { workflow: graph } = await app.graphToPrompt()
-        await importer.showPlan(graph, null, false)
+        await importer.checkModels()
       },
     },
   ]

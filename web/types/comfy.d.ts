@@ -109,6 +109,8 @@ export interface SavedGraph {
   nodes: SavedNode[]
   extra?: Record<string, unknown>
   definitions?: { subgraphs?: SavedGraph[] }
+  groups?: unknown
+  links?: unknown
   id?: string
 }
 
@@ -183,5 +185,6 @@ export interface ComfyApp {
 
 export interface ComfyApi extends EventTarget {
   clientId?: string
+  apiURL(route: string): string
   fetchApi(route: string, options?: RequestInit): Promise<Response>
 }
