@@ -61,6 +61,11 @@ export class SatchelApi {
     return (await this.#request('GET', '/status')).convertible
   }
 
+  /** @returns {Promise<string>} the release of this package on the server */
+  async version() {
+    return (await this.#request('GET', '/status')).version
+  }
+
   /**
    * The graph with LoRA Stacks in the place of other packs' nodes.
    *

@@ -22,6 +22,8 @@ import { base64Of } from './send_bundle.js'
  * @property {import('../api.js').SatchelApi} satchel
  * @property {import('../types/satchel').SentDocument} document both forms of the graph
  * @property {string} stem what the files are called
+ * @property {import('../lib/export_view.js').ExportFormat} format chosen at first
+ * @property {(format: string) => void} rememberFormat
  * @property {(name: string, detail: string) => void} celebrate says that a file was saved
  */
 
@@ -42,7 +44,7 @@ class ExportDialog {
   constructor(options) {
     this.options = options
     this.modal = new Modal(say('export.title'), () => this.#leave())
-    this.formats = new FormatChoice()
+    this.formats = new FormatChoice(options.format, options.rememberFormat)
   }
 
   async open() {

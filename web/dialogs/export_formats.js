@@ -7,13 +7,14 @@ import { button, element } from './elements.js'
 
 /** @typedef {import('../lib/export_view.js').ExportFormat} ExportFormat */
 
-/** Kept while the page is open: who exports twice wants the same form again. @type {ExportFormat} */
-let last = 'json'
-
 export class FormatChoice {
-  constructor() {
-    /** @type {ExportFormat} */
-    this.format = last
+  /**
+   * @param {ExportFormat} format chosen at first
+   * @param {(format: ExportFormat) => void} remember who exports again wants the same form again
+   */
+  constructor(format, remember) {
+    this.format = format
+    this.remember = remember
     /** @type {File | null} */
     this.picture = null
     this.withModels = false
@@ -47,7 +48,8 @@ export class FormatChoice {
     input.checked = format === this.format
     input.disabled = !possible
     input.addEventListener('change', () => {
-      this.format = last = format
+      this.format = format
+      this.remember(format)
       this.#showMore()
     })
     const hint = possible ? say(`export.format.${format}.hint`) : say('export.noApi')

@@ -300,6 +300,10 @@ const ENGLISH = {
   'export.close': 'Close',
   'export.cancel': 'Cancel',
   'export.retry': 'Try again',
+  'menu.satchel': 'Satchel',
+  'menu.open': 'Open workflow or bundle',
+  'menu.export': 'Export portable workflow',
+  'menu.check': 'Check models',
   'export.noApi': 'Not possible: some nodes of this workflow are not installed.',
 }
 

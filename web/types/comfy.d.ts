@@ -165,7 +165,7 @@ export interface ComfyApp {
   extensionManager: {
     toast: { add(message: ToastMessage): void }
     command: { execute(id: string): Promise<void> }
-    setting: { get(id: string): unknown }
+    setting: { get(id: string): unknown; set(id: string, value: unknown): Promise<void> }
     workflow: { activeWorkflow: Workflow | null }
   }
   registerExtension(extension: Record<string, unknown>): void
