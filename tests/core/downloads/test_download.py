@@ -41,6 +41,7 @@ from satchel.errors import (
     InsufficientSpaceError,
     LoginRequiredError,
     NotFoundError,
+    SatchelError,
     SizeMismatchError,
     UnavailableError,
 )
@@ -433,6 +434,58 @@ def test_the_next_source_is_tried(fetch, publish, market, tmp_path):
     path, _ = fetch(publish(unpublished=True), publish(require_login=True), publish())
 
     assert path.read_bytes() == original(tmp_path)
+
+
+REFUSALS = {
+    "400": ("status", {"status": 400}),
+    "401": ("status", {"status": 401}),
+    "403": ("forbidden_403", {}),
+    "403, a robot check": ("challenge_403", {}),
+    "404": ("status", {"status": 404}),
+    "404 that passes": ("transient_404", {}),
+    "408": ("status", {"status": 408}),
+    "410": ("status", {"status": 410}),
+    "429": ("status_429", {}),
+    "429 with a pause": ("status_429", {"retry_after": "37"}),
+    "429 of a quota": ("quota_429", {}),
+    "429 in a ratelimit header": ("ratelimit_429", {"retry_after": "55"}),
+    "451": ("region_451", {}),
+    "500": ("status", {"status": 500}),
+    "502 as a web page": ("html_502", {}),
+    "503": ("overloaded_503", {}),
+    "522": ("status", {"status": 522}),
+    "a login page": ("html_200", {}),
+    "a redirect inside": ("redirect_private", {}),
+    "a redirect loop": ("redirect_loop", {}),
+}
+"""Every way in which a source may not serve a file -> the stand-in's fault."""
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_whatever_a_source_says_the_next_one_serves_it(fetch, publish, market, tmp_path, refusal):
+    refused, served = publish(), publish()
+    fault, options = REFUSALS[refusal]
+    market.fault(fault, times=None, match=refused, **options)
+
+    path, _ = fetch(refused, served)
+
+    assert path.read_bytes() == original(tmp_path)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_when_there_is_no_next_one_each_says_why(fetch, publish, market, folder, refusal):
+    first, second = publish(), publish(unpublished=True)
+    fault, options = REFUSALS[refusal]
+    market.fault(fault, times=None, match=first, **options)
+
+    with pytest.raises(SatchelError) as caught:
+        fetch(first, second)
+
+    tried = caught.value.details["tried"]
+    assert [item["source"] for item in tried] == [source_of(one).url for one in (first, second)]
+    assert str(caught.value) == tried[0]["error"]
+    assert caught.value.hint
+    assert listing(folder) == []
 
 
 def test_the_next_source_goes_on_where_the_first_broke(fetch, publish, market, tmp_path):
