@@ -7,12 +7,15 @@ import { SatchelApi } from './api.js'
 import { Converter, OFFER_CONVERSION } from './converter.js'
 import { openExportDialog } from './dialogs/export_dialog.js'
 import { AUTO_DIALOG, Importer } from './importer.js'
+import { languageExtension } from './language.js'
 import { exportFileName } from './lib/documents.js'
 import { LoraList } from './lib/lora_list.js'
 import { ApiGraphRows } from './widgets/api_graphs.js'
 import { BLOCK_WEIGHTS, addBlockEditor } from './widgets/block_editing.js'
-import { LORA_STACK, addButtons, restoreRowsOnLoad } from './widgets/lora_stack.js'
+import { KnownNames } from './lib/row_view.js'
+import { LORA_STACK, addStack, restoreRowsOnLoad } from './widgets/lora_stack.js'
 import { PresetContent } from './widgets/preset_content.js'
+import { RowFactsBook } from './widgets/stack/row_facts.js'
 
 /** @typedef {import('./types/comfy').ComfyApp} ComfyApp */
 /** @typedef {import('./types/comfy').ComfyApi} ComfyApi */
@@ -20,10 +23,10 @@ import { PresetContent } from './widgets/preset_content.js'
 /**
  * @param {ComfyApp} app
  * @param {ComfyApi} api
- * @param {import('./types/comfy').HostGlobals} globals
  */
-export function install(app, api, globals) {
-  app.registerExtension(loraStackExtension(app, api, globals))
+export function install(app, api) {
+  app.registerExtension(languageExtension(app))
+  app.registerExtension(loraStackExtension(app, api))
   const satchel = new SatchelApi(api)
   app.registerExtension(portabilityExtension(app, satchel))
   app.registerExtension(conversionExtension(app, satchel))
@@ -32,19 +35,22 @@ export function install(app, api, globals) {
 /**
  * @param {ComfyApp} app
  * @param {ComfyApi} api
- * @param {import('./types/comfy').HostGlobals} globals
  */
-function loraStackExtension(app, api, globals) {
+function loraStackExtension(app, api) {
   const loras = new LoraList((route) => api.fetchApi(route))
   const apiGraphs = new ApiGraphRows()
   const satchel = new SatchelApi(api)
   const presets = new PresetContent((text) => satchel.blockWeightsWithContent(text))
+  const known = new KnownNames(loras.names)
+  const facts = new RowFactsBook(satchel)
   return {
     name: 'Satchel.LoraStack',
     async init() {
       apiGraphs.watchLoading(app)
       // The host waits for this before it opens a graph, so the missing-model scan has the list.
       await loras.load()
+      // Another checkpoint upstream, say, which no node downstream is told of.
+      api.addEventListener('graphChanged', () => facts.tell())
     },
     /**
      * @param {import('./types/comfy').NodeType} nodeType
@@ -60,10 +66,12 @@ function loraStackExtension(app, api, globals) {
       if (node.comfyClass === BLOCK_WEIGHTS) addBlockEditor(node, satchel, app)
       if (node.comfyClass !== LORA_STACK) return
       node.blocksChanged = (widget) => presets.changed(node, widget)
-      addButtons(node, app, globals, loras.names, satchel)
+      addStack(node, { app, satchel, names: loras.names, known, facts })
     },
     async refreshComboInNodes() {
       await loras.refresh()
+      known.forget()
+      facts.forget()
     },
   }
 }

@@ -4,4 +4,4 @@ import { api } from '../../scripts/api.js'
 import { app } from '../../scripts/app.js'
 import { install } from './extension.js'
 
-install(app, api, window)
+install(app, api)

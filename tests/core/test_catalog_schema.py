@@ -75,7 +75,7 @@ def test_an_old_catalog_ends_up_with_the_tables_of_a_new_one(version_1, tmp_path
 
 def test_a_step_that_fails_leaves_the_old_catalog_as_it_was(version_1, tmp_path, monkeypatch):
     broken = (MIGRATIONS[0], (*MIGRATIONS[1][:4], "CREATE NONSENSE"))
-    monkeypatch.setattr("satchel.catalog.database.MIGRATIONS", broken)
+    monkeypatch.setattr("satchel.catalog.database.Database.migrations", broken)
     before = tables(version_1)
     with pytest.raises(Exception, match="NONSENSE"):
         Catalog(version_1).files.live()

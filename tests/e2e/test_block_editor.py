@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.models import write_safetensors
 
-from .test_lora_rows import MANAGE, inputs_of, saved_stack, saved_values
+from .stack_rows import inputs_of, row, saved_stack, saved_values
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -38,9 +38,7 @@ def sdxl_lora(loras: Path) -> str:
 
 
 def open_editor(page: Frontend, node: int = 5) -> Locator:
-    page.click_widget(node, MANAGE)
-    page.choose("1: ink.safetensors")
-    page.choose("Edit block weights")
+    row(page, 1, node).get_by_role("button", name="Block weights of ink").click()
     dialog = page.page.get_by_role("dialog", name="Block weights of ink.safetensors")
     dialog.get_by_role("slider").first.wait_for()
     return dialog

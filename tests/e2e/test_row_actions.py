@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .test_lora_rows import MANAGE, new_stack, saved_stack, saved_values, some_loras
+from .stack_rows import (
+    choose_for_all,
+    grip,
+    new_stack,
+    row,
+    saved_stack,
+    saved_values,
+    stack,
+    wait_for_values,
+)
+from .test_lora_rows import some_loras
 
 if TYPE_CHECKING:
     from satchel_tools.browser import Frontend
@@ -15,18 +24,9 @@ if TYPE_CHECKING:
     OpenPage = Callable[..., Frontend]
 
 __all__ = ["some_loras"]
-log = logging.getLogger(__name__)
 
 FIRST = [True, "ink.safetensors", 0.8, 0.4, "IN04=0.5"]
 LONG = [False, "style/wash.safetensors", 1, -0.5, "", 0, 0.4, "skip"]
-
-
-def wait_for_rows(page: Frontend, node: int, count: int) -> None:
-    page.page.wait_for_function(
-        "([id, count]) => app.rootGraph.getNodeById(id).widgets"
-        ".filter(({ name }) => name.startsWith('lora_')).length === count",
-        arg=[node, count],
-    )
 
 
 def test_rows_are_copied_to_another_stack_with_all_that_they_have(
@@ -34,17 +34,29 @@ def test_rows_are_copied_to_another_stack_with_all_that_they_have(
 ) -> None:
     page = open_page(renderer)
     page.load(saved_stack(FIRST, LONG))
-    page.click_widget(5, MANAGE)
-    page.choose("Copy all rows")
+    choose_for_all(page, "Copy all rows")
     page.page.get_by_text("Rows copied").first.wait_for()
     page.load({"nodes": [], "links": [], "version": 0.4})
     other = new_stack(page)
 
-    page.click_widget(other, MANAGE)
-    page.choose("Paste rows")
+    choose_for_all(page, "Paste rows", other)
 
-    wait_for_rows(page, other, 2)
-    assert saved_values(page, other) == [*FIRST, *LONG]
+    wait_for_values(page, [*FIRST, *LONG], other)
+
+
+def test_a_row_in_focus_is_copied_and_pasted_by_keys(
+    open_page: OpenPage, some_loras: Path, renderer: str
+) -> None:
+    page = open_page(renderer)
+    page.load(saved_stack(FIRST, LONG))
+    grip(page, 2).focus()
+
+    page.page.keyboard.press("Control+c")
+    page.page.keyboard.press("ArrowUp")
+    page.page.keyboard.press("Control+v")
+
+    wait_for_values(page, [*FIRST, *LONG, *LONG])
+    assert page.run("() => app.rootGraph.nodes.length") == 1
 
 
 def test_text_with_tags_is_pasted_as_rows(open_page: OpenPage, some_loras: Path) -> None:
@@ -56,17 +68,15 @@ def test_text_with_tags_is_pasted_as_rows(open_page: OpenPage, some_loras: Path)
             "() => navigator.clipboard.writeText("
             "'a cat <lora:wash:0.5>, <lora:ghost:1:0> <lora:ink:1:step=2-5>')"
         )
-        page.click_widget(node, MANAGE)
-        page.choose("Paste rows")
-        wait_for_rows(page, node, 2)
+        choose_for_all(page, "Paste rows", node)
         page.page.get_by_text("<lora:ink:1:step=2-5>").first.wait_for()
 
-        assert saved_values(page, node) == [
+        pasted = [
             *[True, "style/wash.safetensors", 0.5, 0.5, ""],
             *[True, "ghost", 1, 0, ""],
         ]
-        page.click_widget(node, MANAGE)
-        page.choose("Copy all rows")
+        wait_for_values(page, pasted, node)
+        choose_for_all(page, "Copy all rows", node)
         page.page.get_by_text("Rows copied").first.wait_for()
         copied = page.run("() => navigator.clipboard.readText()")
         assert copied == "<lora:style/wash:0.5> <lora:ghost:1:0>"
@@ -74,47 +84,54 @@ def test_text_with_tags_is_pasted_as_rows(open_page: OpenPage, some_loras: Path)
         page.page.context.clear_permissions()
 
 
-def test_all_rows_are_switched_and_scaled_at_once(
+def test_all_rows_are_switched_at_once(
     open_page: OpenPage, some_loras: Path, renderer: str
 ) -> None:
     page = open_page(renderer)
     page.load(saved_stack(FIRST, LONG))
+    switch = stack(page).get_by_role("switch", name="Turn all on or off")
+    assert switch.get_attribute("aria-checked") == "mixed"
 
-    page.click_widget(5, MANAGE)
-    page.choose("Turn all on or off")
+    switch.click()
     assert [saved_values(page)[at] for at in (0, 5)] == [False, False]
-    page.click_widget(5, MANAGE)
-    page.choose("Turn all on or off")
+    assert "0 of 2 on" in stack(page).inner_text()
+    switch.click()
     assert [saved_values(page)[at] for at in (0, 5)] == [True, True]
 
-    page.click_widget(5, MANAGE)
-    page.choose("Scale all strengths")
-    page.choose("times 0.5")
 
-    values = saved_values(page)
-    assert values == [True, *FIRST[1:2], 0.4, 0.2, *FIRST[4:], True, LONG[1], 0.5, -0.25, *LONG[4:]]
-
-
-def test_fifty_rows_are_drawn_moved_and_kept(
+def test_all_strengths_are_scaled_by_a_drag_a_number_or_the_menu(
     open_page: OpenPage, some_loras: Path, renderer: str
 ) -> None:
     page = open_page(renderer)
+    page.load(saved_stack(FIRST, LONG))
+    scale = stack(page).get_by_role("spinbutton", name="Scale all strengths")
+    box = scale.bounding_box()
+    assert box is not None
+    mouse = page.page.mouse
+
+    mouse.move(box["x"] + 20, box["y"] + 5)
+    mouse.down()
+    mouse.move(box["x"] + 60, box["y"] + 5)
+    mouse.move(box["x"] + 20 + 6 * 10, box["y"] + 5)
+    mouse.up()
+    wait_for_values(page, [*FIRST[:2], 1.2, 0.6, *FIRST[4:], *LONG[:2], 1.5, -0.75, *LONG[4:]])
+    assert scale.input_value() == "1.00"
+
+    scale.click()
+    page.page.keyboard.type("0.5")
+    page.page.keyboard.press("Enter")
+    wait_for_values(page, [*FIRST[:2], 0.6, 0.3, *FIRST[4:], *LONG[:2], 0.75, -0.37, *LONG[4:]])
+    choose_for_all(page, "times 2")
+    wait_for_values(page, [*FIRST[:2], 1.2, 0.6, *FIRST[4:], *LONG[:2], 1.5, -0.74, *LONG[4:]])
+
+
+def test_fifty_rows_are_drawn_and_kept(
+    open_page: OpenPage, some_loras: Path, renderer: str
+) -> None:
+    page = open_page(renderer)
+
     page.load(saved_stack(*[FIRST] * 50))
 
-    frame_ms = page.run(
-        """async () => {
-          const times = []
-          let last = performance.now()
-          for (let at = 0; at < 60; at += 1) {
-            app.canvas.ds.offset[1] -= 10
-            app.canvas.setDirty(true, true)
-            await new Promise(requestAnimationFrame)
-            times.push(performance.now() - last)
-            last = performance.now()
-          }
-          return times.sort((a, b) => a - b)[30]
-        }"""
-    )
-
-    log.info("50 rows, %s: median frame %.1f ms", renderer, frame_ms)
+    assert row(page, 50).locator(".satchel-file").inner_text() == "ink"
+    assert page.run("() => app.rootGraph.nodes[0].inputs.length") == 3
     assert saved_values(page) == FIRST * 50

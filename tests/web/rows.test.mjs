@@ -5,6 +5,7 @@ import {
   ALL_FIELDS,
   closeUpInputs,
   inputName,
+  keptInputs,
   newRow,
   parseInputName,
   rowsFromSaved,
@@ -110,4 +111,21 @@ test('short names drop folders of either system', () => {
   assert.equal(shortName('a/b/c.safetensors'), 'c.safetensors')
   assert.equal(shortName('a\\c.safetensors'), 'c.safetensors')
   assert.equal(shortName(''), '')
+})
+
+test('of the sockets that earlier versions saved, those that are linked stay', () => {
+  const rows = [newRow('a'), newRow('b')]
+  const model = { name: 'model', link: null }
+  const linked = { name: 'strength_model_2', link: 7 }
+  const asked = { name: 'lora_1', link: null, label: 'LoRA 1: file' }
+  const given = [
+    model, { name: 'on_1', link: null }, asked, linked,
+    { name: 'start_1', link: 8 }, { name: 'lora_3', link: 9 },
+  ]
+  assert.deepEqual(keptInputs(given, rows), {
+    inputs: [model, asked, linked],
+    shown: [{ field: 'lora', number: 1 }, { field: 'strength_model', number: 2 }],
+    isOld: true,
+  })
+  assert.equal(keptInputs([model, asked, linked], rows).isOld, false)
 })

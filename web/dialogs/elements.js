@@ -25,9 +25,13 @@ export function button(label, press, className = '') {
   return made
 }
 
-/** Loads the style sheet once per page. */
-export function loadStyles() {
-  const href = new URL('../satchel.css', import.meta.url).href
+/**
+ * Loads a style sheet of this package once per page.
+ *
+ * @param {string} file
+ */
+export function loadStyles(file = 'satchel.css') {
+  const href = new URL(`../${file}`, import.meta.url).href
   const loaded = [...document.querySelectorAll('link')].some((link) => link.href === href)
   if (!loaded) document.head.append(element('link', { rel: 'stylesheet', href }))
 }

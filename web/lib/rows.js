@@ -137,6 +137,31 @@ export function closeUpInputs(inputs) {
 }
 
 /**
+ * The input sockets of a saved node that its rows are to have. Older versions gave every field one
+ * and no label; of these, only those that are linked stay.
+ *
+ * @template {{name: string, label?: string, link?: unknown}} Slot
+ * @param {readonly Slot[]} inputs
+ * @param {readonly Row[]} rows
+ * @returns {{inputs: Slot[], shown: {field: Field, number: number}[], isOld: boolean}} `shown`: those
+ *   of rows, in their order; `isOld`: some were dropped
+ */
+export function keptInputs(inputs, rows) {
+  const parsed = inputs.map((input) => ({ input, cell: parseInputName(input.name) }))
+  const kept = parsed.filter(({ input, cell }) => {
+    if (cell === null) return true
+    const row = rows[cell.number - 1]
+    const isOurs = input.link != null || Boolean(input.label)
+    return isOurs && row !== undefined && fieldsOf(row).includes(cell.field)
+  })
+  return {
+    inputs: kept.map(({ input }) => input),
+    shown: kept.flatMap(({ cell }) => cell ?? []),
+    isOld: kept.length < inputs.length,
+  }
+}
+
+/**
  * @template T
  * @param {readonly T[]} items
  * @param {number} from

@@ -1,4 +1,4 @@
-/** What the page says, in one table, so that another language is another table. */
+/** What the page says, in one table; other languages are other tables (`languages/`). */
 
 const ENGLISH = {
   'blocks.title': 'Block weights',
@@ -57,6 +57,19 @@ const ENGLISH = {
   'picker.missing': '{name} is in none of the LoRA folders.',
   'picker.missingHint': 'Choose another file, or let Check models look where to get it.',
   'picker.check': 'Check models',
+  'picker.base': 'Base model',
+  'picker.anyBase': 'Any base model',
+  'picker.architectures': 'Architecture',
+  'picker.bases': 'As published',
+  'picker.option': '{title} ({count})',
+  'picker.hidden': '{count} of {total} LoRAs, {hidden} for other models are hidden.',
+  'picker.noneOfBase': 'No LoRA for this base model is called like that.',
+  'picker.reading': 'Reading what the other files are for.',
+  'picker.showAll': 'Show all',
+  'picker.details': 'Details',
+  'picker.noPicture': 'No picture',
+  'picker.words': 'Trigger words: {words}',
+  'picker.factsFailed': 'Base models and pictures are not known: {reason}',
   'row.choose': 'Choose file',
   'row.mend': 'Check models: file is missing',
   'rows.toggle': 'Turn all on or off',
@@ -87,9 +100,103 @@ const ENGLISH = {
   'group.vace': 'VACE blocks',
   'group.nerf': 'NeRF blocks',
   'group.refiner': 'Refiners',
+  'rows.list': 'LoRAs of this stack',
+  'rows.add': 'Add LoRA',
+  'rows.none': 'No LoRA yet',
+  'rows.count': '{on} of {count} on',
+  'rows.timesAll': 'all ×',
+  'rows.scaleHelp': 'Scale all strengths: drag, type a factor, or use the wheel and arrow keys',
+  'rows.stackMenu': 'What can be done with all rows',
+  'rows.noFile': 'no file chosen',
+  'rows.noLoras': 'No LoRA found',
+  'rows.noLorasDetail': 'Put LoRA files into models/loras, then press R to refresh.',
+  'rows.grip': 'LoRA {number}: {name}',
+  'rows.gripHelp': 'Drag to move the row. Keys: arrows go to other rows, Alt with arrows moves this one, Delete removes it',
+  'rows.on': '{name} is on',
+  'rows.choose': '{name}, choose file',
+  'rows.missing': 'missing',
+  'rows.emptyWhy': 'This row has no file.',
+  'rows.unfit': 'for {title}',
+  'rows.badBlocks': 'block weights',
+  'rows.mend.empty': 'Choose',
+  'rows.mend.missing': 'Find',
+  'rows.mend.unfit': 'Choose',
+  'rows.mend.blocks': 'Edit',
+  'rows.allBlocks': 'all blocks at full weight',
+  'rows.blocksOf': 'Block weights of {name}: {weights}',
+  'rows.chip': 'Block weights: {weights}',
+  'rows.asText': 'BW',
+  'rows.strength.both': 'Strength',
+  'rows.strength.model': 'Model strength',
+  'rows.strength.clip': 'Clip strength',
+  'rows.numberHelp': 'Drag, or click to type. Wheel and arrow keys step, Shift makes small steps, a double click brings back 1',
+  'rows.fed': 'Comes from a link',
+  'rows.link': 'One strength for model and clip',
+  'rows.unlink': 'Set model and clip strength apart',
+  'rows.menu': 'More',
+  'rows.menuOf': 'More for {name}',
+  'rows.from': 'acts from',
+  'rows.to': 'to',
+  'rows.someSteps': 'Act in some steps',
+  'rows.allSteps': 'Act in all steps',
+  'rows.skipped': 'skipped if unfit',
+  'rows.skipIfUnfit': 'Skip if it does not fit',
+  'rows.stopIfUnfit': 'Stop if it does not fit',
+  'rows.inputs': 'Fields with an input socket',
+  'rows.up': 'Move up',
+  'rows.down': 'Move down',
+  'rows.duplicate': 'Duplicate',
+  'rows.remove': 'Remove',
+  'rows.removeAll': 'Remove all rows',
+  'rows.moved': '{name} is now {place} of {count}',
+  'rows.removed': '{name} removed',
+  'rows.allRemoved': 'All rows removed',
+  'rows.undo': 'Undo',
+  'rows.label': 'LoRA {number}: {field}',
+  'rows.field.on': 'on',
+  'rows.field.lora': 'file',
+  'rows.field.strength_model': 'model strength',
+  'rows.field.strength_clip': 'clip strength',
+  'rows.field.blocks': 'block weights',
+  'rows.field.start': 'start',
+  'rows.field.stop': 'stop',
+  'rows.field.on_mismatch': 'if it does not fit',
+  'rows.tip.on': 'Off: this row is skipped and its file is not needed.',
+  'rows.tip.lora': 'A file below models/loras.',
+  'rows.tip.strength_model': 'How strongly this LoRA changes the diffusion model.',
+  'rows.tip.strength_clip': 'How strongly this LoRA changes the text encoder.',
+  'rows.tip.blocks':
+    'A weight per block of the model, such as IN04-08=0.5, M00=1, *=0. ' +
+    'Empty: every block at full weight.',
+  'rows.tip.start': 'From this part of sampling on, 0 is the beginning.',
+  'rows.tip.stop': 'Up to this part of sampling, 1 is the end.',
+  'rows.tip.on_mismatch':
+    'Stop the run, or skip this row, if its file is missing or is for another model.',
 }
 
 /** @typedef {keyof typeof ENGLISH} StringKey */
+
+const LANGUAGES = {
+  zh: () => import('./languages/zh.js'),
+  ja: () => import('./languages/ja.js'),
+}
+
+/** @type {Partial<Record<StringKey, string>>} */
+let strings = ENGLISH
+
+/**
+ * Says everything in the language of a locale from now on, in English if there is no other.
+ *
+ * @param {string} locale as the host writes them: `en`, `zh`, `zh-TW`, `ja`, ...
+ */
+export async function speak(locale) {
+  const language = locale.split('-')[0] ?? ''
+  const load = language in LANGUAGES ? LANGUAGES[/** @type {keyof typeof LANGUAGES} */ (language)] : null
+  strings = load ? (await load()).STRINGS : ENGLISH
+}
+
+/** Every key there is, with its English. */
+export const ALL_ENGLISH = Object.freeze({ ...ENGLISH })
 
 /**
  * A sentence with its places filled in.
@@ -98,7 +205,7 @@ const ENGLISH = {
  * @param {Record<string, string | number>} [values]
  */
 export function say(key, values = {}) {
-  return ENGLISH[key].replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place))
+  return (strings[key] ?? ENGLISH[key]).replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place))
 }
 
 /**

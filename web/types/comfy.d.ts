@@ -8,10 +8,26 @@ export interface Widget {
   value: unknown
   options: Record<string, unknown>
   serialize?: boolean
+  disabled?: boolean
+  computedDisabled?: boolean
+}
+
+/** What a widget that is an element tells the host of itself. */
+export interface DomWidgetOptions {
+  serialize: boolean
+  /** Whether the host puts a plain box in its place where little is seen of it. */
+  hideOnZoom: boolean
+  /** Keeps it out of the panel of the selected node. */
+  hideInPanel: boolean
+  margin: number
+  getMinHeight(): number
+  getMaxHeight(): number
+  getHeight(): number
 }
 
 export interface InputSlot {
   name: string
+  label?: string
   type: string
   link: number | null
   widget?: { name: string }
@@ -26,6 +42,8 @@ export interface Link {
 export interface Graph {
   id: string
   nodes: Node[]
+  /** Of a graph that is in no other, itself. */
+  rootGraph?: Graph
   subgraphs?: Map<string, Graph>
   getLink(id: number): Link | undefined
   getNodeById(id: number | string): Node | null | undefined
@@ -50,23 +68,34 @@ export interface Node {
     callback: (this: Widget, value: any, canvas?: unknown, node?: Node, pos?: unknown, event?: unknown) => void,
     options: Record<string, unknown>,
   ): Widget
+  addDOMWidget(name: string, type: string, element: HTMLElement, options: DomWidgetOptions): Widget
   removeWidget(widget: Widget): void
   addInput(name: string, type: string, extra: Record<string, unknown>): InputSlot
   removeInput(slot: number): void
   disconnectInput(slot: number, keepReroutes?: boolean): boolean
+  getSlotFromWidget(widget: Widget | undefined): InputSlot | undefined
+  /** Marks the widgets that cannot be changed, since a link gives their value. */
+  updateComputedDisabled(): void
   computeSize(): [number, number]
   setSize(size: [number, number]): void
   setDirtyCanvas(foreground: boolean, background: boolean): void
   configure(saved: SavedNode): void
   onAdded?(graph: Graph): void
+  onRemoved?(): void
+  onConnectionsChange?(...args: unknown[]): void
   /** Set by Satchel: what happens when a block weights field has changed. */
   blocksChanged?(widget: Widget): void
+  /** Set by Satchel: somebody wrote a value of a row. */
+  rowsChanged?(): void
+  /** Set by Satchel: the node has its saved rows; `isOld` if an older version saved them. */
+  rowsLoaded?(isOld: boolean): void
 }
 
 export interface SavedNode {
   id: number | string
   type: string
   widgets_values?: unknown
+  inputs?: InputSlot[]
   properties?: Record<string, unknown>
 }
 
@@ -92,18 +121,6 @@ export interface MenuEntry {
   has_submenu?: boolean
   submenu?: { options: MenuEntry[] }
   callback?: () => void
-}
-
-export interface LiteGraphGlobal {
-  ContextMenu: new (
-    entries: readonly (string | MenuEntry)[],
-    options: { event?: unknown; className?: string; title?: string; callback?: (chosen: string) => void },
-  ) => unknown
-}
-
-/** Globals of the page that the host sets for extensions. */
-export interface HostGlobals {
-  LiteGraph: LiteGraphGlobal
 }
 
 /** Undo and redo of one workflow. */
@@ -133,15 +150,23 @@ export interface ToastMessage {
   life?: number
 }
 
+export interface Canvas {
+  processMouseWheel(event: WheelEvent): void
+  processMouseDown(event: PointerEvent): void
+  processMouseMove(event: PointerEvent): void
+  processMouseUp(event: PointerEvent): void
+}
+
 export interface ComfyApp {
   rootGraph: Graph
-  canvas: unknown
+  canvas: Canvas
   extensionManager: {
     toast: { add(message: ToastMessage): void }
     command: { execute(id: string): Promise<void> }
     setting: { get(id: string): unknown }
     workflow: { activeWorkflow: Workflow | null }
   }
+  ui: { settings: EventTarget }
   registerExtension(extension: Record<string, unknown>): void
   graphToPrompt(): Promise<{ workflow: SavedGraph; output: ApiGraph }>
   loadGraphData(
@@ -160,4 +185,5 @@ export interface ComfyApp {
 export interface ComfyApi extends EventTarget {
   clientId?: string
   fetchApi(route: string, options?: RequestInit): Promise<Response>
+  apiURL(route: string): string
 }

@@ -9,7 +9,6 @@ declare module '*/scripts/api.js' {
 }
 
 interface Window {
-  LiteGraph: import('./comfy').HostGlobals['LiteGraph']
   comfyAPI?: {
     widgetInputs?: {
       setWidgetConfig?(slot: import('./comfy').InputSlot, config: unknown[]): void

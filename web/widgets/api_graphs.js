@@ -3,15 +3,16 @@
  * so a LoRA Stack must have its rows as soon as it has its id.
  */
 
-import { closeUpInputs } from '../lib/rows.js'
+import { closeUpInputs, parseInputName } from '../lib/rows.js'
 import { shapeRows } from './lora_rows.js'
 import { LORA_STACK } from './lora_stack.js'
+import { addSocket } from './row_cells.js'
 
 /** @typedef {import('../types/comfy').ApiGraph} ApiGraph */
 /** @typedef {import('../lib/rows.js').Row} Row */
 
 export class ApiGraphRows {
-  /** Rows by node id, while a graph is being opened. @type {Map<string, Row[]>} */
+  /** By node id, while a graph is being opened. @type {Map<string, {rows: Row[], linked: string[]}>} */
   #rows = new Map()
 
   /** @param {import('../types/comfy').ComfyApp} app */
@@ -35,8 +36,12 @@ export class ApiGraphRows {
     const rowsById = this.#rows
     const { onAdded } = nodeType.prototype
     nodeType.prototype.onAdded = function (graph) {
-      const rows = rowsById.get(String(this.id))
+      const { rows, linked } = rowsById.get(String(this.id)) ?? {}
       if (rows !== undefined) shapeRows(this, rows, names)
+      for (const name of linked ?? []) {
+        const cell = parseInputName(name)
+        if (cell) addSocket(this, cell.field, cell.number)
+      }
       onAdded?.call(this, graph)
     }
   }
@@ -49,7 +54,8 @@ export class ApiGraphRows {
     const entries = Object.entries(graph).map(([id, node]) => {
       if (node?.class_type !== LORA_STACK) return [id, node]
       const { inputs, rows } = closeUpInputs(node.inputs ?? {})
-      this.#rows.set(id, rows)
+      const linked = Object.keys(inputs).filter((name) => Array.isArray(inputs[name]))
+      this.#rows.set(id, { rows, linked })
       return [id, { ...node, inputs }]
     })
     return Object.fromEntries(entries)

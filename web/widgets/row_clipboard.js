@@ -10,10 +10,21 @@ import { rowsFromSaved, rowsToSaved } from '../lib/rows.js'
 
 const KEY = 'Satchel.CopiedRows'
 
-/** @param {readonly Row[]} rows */
-export async function copyRows(rows) {
+/**
+ * Keeps all that rows have.
+ *
+ * @param {readonly Row[]} rows
+ * @returns {string} what the system's clipboard is to hold
+ */
+export function keepRows(rows) {
   const text = rowsToTags(rows)
   localStorage.setItem(KEY, JSON.stringify({ text, saved: rowsToSaved(rows) }))
+  return text
+}
+
+/** @param {readonly Row[]} rows */
+export async function copyRows(rows) {
+  const text = keepRows(rows)
   // Without a clipboard (plain http), the storage is enough for other nodes.
   await navigator.clipboard?.writeText(text).catch(() => {})
 }
@@ -23,9 +34,18 @@ export async function copyRows(rows) {
  * @returns {Promise<{rows: Row[], refused: string[]}>}
  */
 export async function pastedRows(names) {
-  const own = stored()
   const text = await navigator.clipboard?.readText().catch(() => null)
-  if (text == null || text === own.text) return { rows: own.rows, refused: [] }
+  return rowsOfText(text ?? null, names)
+}
+
+/**
+ * @param {string | null} text of the system's clipboard; null where nobody may read it
+ * @param {readonly string[]} names of all files
+ * @returns {{rows: Row[], refused: string[]}} `refused`: tags that say what a row cannot
+ */
+export function rowsOfText(text, names) {
+  const own = stored()
+  if (text === null || text === own.text) return { rows: own.rows, refused: [] }
   return rowsFromTags(text, names)
 }
 

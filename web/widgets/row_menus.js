@@ -1,117 +1,114 @@
-/** The menu of a LoRA Stack node's rows, made of the host's own context menu. */
+/** What the menus of a LoRA Stack offer. */
 
-import { shortName } from '../lib/rows.js'
+import { fieldsOf } from '../lib/rows.js'
 import { say } from '../lib/strings.js'
 
-/** @typedef {import('../types/comfy').HostGlobals} HostGlobals */
 /** @typedef {import('../lib/rows.js').Row} Row */
-
-/**
- * @param {HostGlobals} globals
- * @param {readonly Row[]} rows
- * @param {unknown} event where to open
- * @param {RowActions} actions
- */
-export function openRowsMenu(globals, rows, event, actions) {
-  const entries = [...rowEntries(rows, actions), ...stackEntries(rows, actions)]
-  new globals.LiteGraph.ContextMenu(entries, { event })
-}
-
-/**
- * @typedef {object} RowActions
- * @property {(index: number, to: number) => void} move
- * @property {(index: number) => void} duplicate
- * @property {(index: number) => void} remove
- * @property {(index: number) => void} toggleWindow
- * @property {(index: number) => void} toggleSkip
- * @property {(index: number) => void} editBlocks
- * @property {(index: number) => void} choose asks for another file
- * @property {(index: number) => boolean} isMissing whether the row's file is in no folder
- * @property {() => void} checkModels
- * @property {(index: number) => void} copy
- * @property {() => void} copyAll
- * @property {() => void} paste
- * @property {() => void} toggleAll
- * @property {(factor: number) => void} scaleAll
- */
+/** @typedef {import('../lib/rows.js').Field} Field */
+/** @typedef {import('./stack/menu.js').MenuEntry} MenuEntry */
 
 const FACTORS = [0.5, 0.8, 0.9, 1.1, 1.25, 2]
 
 /**
- * @param {readonly Row[]} rows
- * @param {RowActions} actions
- * @returns {import('../types/comfy').MenuEntry[]}
+ * @typedef {object} RowActions
+ * @property {() => void} checkModels
+ * @property {() => void} choose asks for another file
+ * @property {() => void} editBlocks
+ * @property {() => void} linkStrengths
+ * @property {() => void} toggleWindow
+ * @property {() => void} toggleSkip
+ * @property {(by: number) => void} move
+ * @property {() => void} duplicate
+ * @property {() => void} copy
+ * @property {() => void} remove
+ * @property {() => void} inputs asks which fields have a socket
  */
-export function rowEntries(rows, actions) {
-  return rows.map((row, index) => ({
-    // The host reads HTML in `content` but not in `title`, and a file may have any name.
-    content: `LoRA ${index + 1}`,
-    title: `${index + 1}: ${shortName(row.lora) || 'no file chosen'}`,
-    has_submenu: true,
-    submenu: {
-      options: [
-        ...(actions.isMissing(index)
-          ? [{ content: say('row.mend'), callback: () => actions.checkModels() }]
-          : []),
-        { content: say('row.choose'), callback: () => actions.choose(index) },
-        { content: say('blocks.edit'), callback: () => actions.editBlocks(index) },
-        { content: 'Remove', callback: () => actions.remove(index) },
-        { content: say('row.copy'), callback: () => actions.copy(index) },
-        { content: 'Duplicate', callback: () => actions.duplicate(index) },
-        {
-          content: 'Move up',
-          disabled: index === 0,
-          callback: () => actions.move(index, index - 1),
-        },
-        {
-          content: 'Move down',
-          disabled: index === rows.length - 1,
-          callback: () => actions.move(index, index + 1),
-        },
-        {
-          content: row.start === undefined ? 'Act in some steps' : 'Act in all steps',
-          callback: () => actions.toggleWindow(index),
-        },
-        {
-          content: row.on_mismatch === 'skip' ? 'Stop if it does not fit' : 'Skip if it does not fit',
-          callback: () => actions.toggleSkip(index),
-        },
-      ],
-    },
+
+/**
+ * @param {object} place
+ * @param {Row} place.row
+ * @param {number} place.index
+ * @param {number} place.count of all rows
+ * @param {boolean} place.isLinked
+ * @param {boolean} place.isMissing whether the row's file is in no folder
+ * @param {RowActions} actions
+ * @returns {MenuEntry[]}
+ */
+export function rowEntries({ row, index, count, isLinked, isMissing }, actions) {
+  const { move } = actions
+  const isLast = index === count - 1
+  return [
+    ...(isMissing ? [entry('row.mend', 'pi-search', actions.checkModels)] : []),
+    entry('row.choose', 'pi-file', actions.choose),
+    entry('blocks.edit', 'pi-chart-bar', actions.editBlocks),
+    entry(isLinked ? 'rows.unlink' : 'rows.link', 'pi-link', actions.linkStrengths),
+    entry(row.start === undefined ? 'rows.someSteps' : 'rows.allSteps', 'pi-clock', actions.toggleWindow),
+    entry(row.on_mismatch === 'skip' ? 'rows.stopIfUnfit' : 'rows.skipIfUnfit', 'pi-forward', actions.toggleSkip),
+    entry('rows.inputs', 'pi-sign-in', actions.inputs),
+    '-',
+    { ...entry('rows.up', 'pi-arrow-up', () => move(-1), 'Alt ↑'), disabled: index === 0 },
+    { ...entry('rows.down', 'pi-arrow-down', () => move(1), 'Alt ↓'), disabled: isLast },
+    entry('rows.duplicate', 'pi-clone', actions.duplicate, 'Ctrl D'),
+    entry('row.copy', 'pi-copy', actions.copy, 'Ctrl C'),
+    entry('rows.remove', 'pi-trash', actions.remove, 'Del'),
+  ]
+}
+
+/**
+ * Which fields of a row have an input socket.
+ *
+ * @param {Row} row
+ * @param {(field: Field) => boolean} has
+ * @param {(field: Field) => void} toggle
+ * @returns {MenuEntry[]}
+ */
+export function inputEntries(row, has, toggle) {
+  return fieldsOf(row).map((field) => ({
+    label: say(`rows.field.${field}`),
+    checked: has(field),
+    act: () => toggle(field),
   }))
 }
+
+/**
+ * @typedef {object} StackActions
+ * @property {() => void} toggleAll
+ * @property {(factor: number) => void} scaleAll
+ * @property {() => void} copyAll
+ * @property {() => void} paste
+ * @property {() => void} removeAll
+ */
 
 /**
  * What can be done with all rows.
  *
  * @param {readonly Row[]} rows
- * @param {RowActions} actions
- * @returns {import('../types/comfy').MenuEntry[]}
+ * @param {StackActions} actions
+ * @returns {MenuEntry[]}
  */
 export function stackEntries(rows, actions) {
-  const paste = { content: say('rows.paste'), callback: () => actions.paste() }
+  const paste = entry('rows.paste', 'pi-clipboard', actions.paste, 'Ctrl V')
   if (rows.length === 0) return [paste]
   const factors = FACTORS.map((factor) => ({
-    content: say('rows.times', { factor }),
-    callback: () => actions.scaleAll(factor),
+    label: say('rows.times', { factor }),
+    act: () => actions.scaleAll(factor),
   }))
   return [
-    { content: say('rows.toggle'), callback: () => actions.toggleAll() },
-    { content: say('rows.scale'), has_submenu: true, submenu: { options: factors } },
-    { content: say('rows.copy'), callback: () => actions.copyAll() },
+    entry('rows.toggle', 'pi-power-off', actions.toggleAll),
+    entry('rows.copy', 'pi-copy', actions.copyAll),
     paste,
+    entry('rows.removeAll', 'pi-trash', actions.removeAll),
+    '-',
+    ...factors,
   ]
 }
 
 /**
- * The mouse event behind a click on a button widget. The classic canvas hands it over; Nodes 2.0
- * does not, but is still handling it. Without one (a key press, say) a menu opens at the node.
- *
- * @param {unknown} given
- * @param {[number, number]} fallback client coordinates
+ * @param {import('../lib/strings.js').StringKey} key
+ * @param {string} icon
+ * @param {() => void} act
+ * @param {string} [keys]
  */
-export function clickEvent(given, fallback) {
-  const event = given ?? globalThis.window?.event
-  if (event instanceof MouseEvent && (event.clientX || event.clientY)) return event
-  return new MouseEvent('click', { clientX: fallback[0], clientY: fallback[1] })
+function entry(key, icon, act, keys) {
+  return { label: say(key), icon, act, ...(keys && { keys }) }
 }

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -233,18 +234,38 @@ def test_limits_are_kept(queue):
     assert queue.limits.bytes_per_s is None
 
 
-def test_a_damaged_or_newer_file_is_told(queue):
+def test_an_entry_that_cannot_be_read_is_left_out(queue):
     queue.add(model(), Path("/m/a"))
-    with sqlite3.connect(queue.path) as db:
+    with closing(sqlite3.connect(queue.path)) as db, db:
         db.execute("UPDATE downloads SET model = '{'")
+
     assert queue.entries() == []
-    with sqlite3.connect(queue.path) as db:
+
+
+def test_a_queue_of_a_newer_satchel_is_told_and_left_alone(queue):
+    queue.add(model(), Path("/m/a"))
+    with closing(sqlite3.connect(queue.path)) as db, db:
         db.execute("PRAGMA user_version = 99")
+
     with pytest.raises(CatalogError, match="newer"):
-        queue.entries()
-    queue.path.write_bytes(b"no database at all" * 100)
+        DownloadQueue(queue.path).entries()
+    assert list(queue.path.parent.glob("*.corrupt-*")) == []
+
+
+def test_a_damaged_queue_is_told_and_the_next_start_sets_it_aside(queue):
+    queue.add(model(), Path("/m/a"))
+    damaged = b"no database at all" * 100
+    queue.path.write_bytes(damaged)
+
     with pytest.raises(CatalogError, match="cannot be used"):
         queue.entries()
+    again = DownloadQueue(queue.path)
+    assert again.entries() == []
+    again.add(model(), Path("/m/a"))
+
+    assert len(again.entries()) == 1
+    (aside,) = queue.path.parent.glob("*.corrupt-*")
+    assert aside.read_bytes() == damaged
 
 
 def test_many_at_once_lose_nothing(queue):
