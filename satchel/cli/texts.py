@@ -10,7 +10,7 @@ from ..folders import ModelFolders
 from ..workflow.convert import Conversion
 from ..workflow.install import Imported
 from ..workflow.lock import Lock
-from ..workflow.pack_plan import PlannedPack
+from ..workflow.node_packs import PlannedPack
 from ..workflow.planned import Plan, PlannedModel, host_name
 from ..workflow.verify import VerifiedModel
 from .terminal import plain, size_text, table
@@ -70,12 +70,11 @@ def _plan_row(planned: PlannedModel) -> tuple[str, ...]:
 
 def _pack_line(planned: PlannedPack) -> str:
     pack = planned.pack
-    name = pack.id or pack.repository
-    wanted = f" {pack.version}" if pack.version else ""
+    wanted = f" {(pack.version or pack.commit)[:12]}" if pack.ver else ""
     if planned.installed is None:
-        return f"Node pack {name}{wanted} is missing. To get it: {planned.command}"
-    here = planned.installed.version or planned.installed.commit[:12]
-    return f"Node pack {name} is here as {here}; the workflow was made with{wanted}."
+        return f"Node pack {pack.label}{wanted} is missing. To get it: {planned.command}"
+    here = planned.here[:12]
+    return f"Node pack {pack.label} is here as {here}; the workflow was made with{wanted}."
 
 
 def imported_text(path: Path, made: Imported, output: Path | None) -> str:

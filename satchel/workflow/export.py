@@ -18,7 +18,8 @@ from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
 from .node_pack import NodePack
 from .node_packs import complete_properties
-from .places import Place, api_places, embedded_models, rename, ui_places
+from .place import Place, embedded_models, rename
+from .places import api_places, ui_places
 from .scrub import is_whole_path
 from .scrub_texts import scrub_api, scrub_ui, scrubbed
 

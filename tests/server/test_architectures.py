@@ -197,4 +197,3 @@ def test_other_block_weights_make_other_pixels(author: ComfyUI) -> None:
     api["4"]["inputs"]["blocks_1"] = "*=0.5"
 
     assert pixels(author, run(author, api)[0])[1] != before
-

@@ -50,4 +50,3 @@ def _autoencoder(kind: str, channels: int, seed: int) -> Any:
             elif not name.startswith("vae_"):
                 parameter.zero_()
     return model
-
