@@ -7,6 +7,7 @@ import { SatchelApi } from './api.js'
 import { Converter, OFFER_CONVERSION } from './converter.js'
 import { openExportDialog } from './dialogs/export_dialog.js'
 import { AUTO_DIALOG, Importer } from './importer.js'
+import { languageExtension } from './language.js'
 import { exportFileName } from './lib/documents.js'
 import { LoraList } from './lib/lora_list.js'
 import { ApiGraphRows } from './widgets/api_graphs.js'
@@ -24,6 +25,7 @@ import { RowFactsBook } from './widgets/stack/row_facts.js'
  * @param {ComfyApi} api
  */
 export function install(app, api) {
+  app.registerExtension(languageExtension(app))
   app.registerExtension(loraStackExtension(app, api))
   const satchel = new SatchelApi(api)
   app.registerExtension(portabilityExtension(app, satchel))

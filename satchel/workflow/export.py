@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from ..errors import UnreadableMediaError
 from ..folders import posix_name
 from ..urls import without_secrets
 from .collect import KeyIndex
@@ -72,7 +73,7 @@ def export(
         packs: the node packs here by node type, ComfyUI itself included: nodes that do not say
             where they are from get it from there, else from the lock.
     """
-    flat = _flat_names(lock)
+    flat = flat_names(lock)
     flattened = _public(
         replace(
             lock,
@@ -108,6 +109,22 @@ def export(
     return PortableWorkflow(portable, flattened, tuple(dict.fromkeys(removed)))
 
 
+def with_image(document: WorkflowDocument, image: bytes) -> WorkflowDocument:
+    """The document as if it had come in an image, which then carries what is exported.
+
+    Raises:
+        UnreadableMediaError: it is neither a PNG nor a WebP, or damaged.
+    """
+    container = find_container(image)
+    if container is None or container.with_texts is None:
+        raise UnreadableMediaError(
+            "The picture is neither a PNG nor a WebP, so it cannot carry a workflow.",
+            hint="Choose a PNG or a WebP file.",
+            reason="neither a PNG nor a WebP",
+        )
+    return replace(document, image=image)
+
+
 def _public(lock: Lock) -> Lock:
     """A lock without secrets in what is only passed on."""
     packs = (replace(pack, more=scrubbed(dict(pack.more))) for pack in lock.node_packs)
@@ -131,7 +148,7 @@ def _public_model(model: LockedModel) -> LockedModel:
     )
 
 
-def _flat_names(lock: Lock) -> dict[tuple[str, str], str]:
+def flat_names(lock: Lock) -> dict[tuple[str, str], str]:
     """Each model's name without folders, where that names one file only, on Windows too."""
     keys = [(m.identity.kind, PurePosixPath(m.identity.name).name) for m in lock.models]
     folded = [(kind, base.casefold()) for kind, base in keys]

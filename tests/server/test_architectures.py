@@ -10,7 +10,6 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -156,7 +155,7 @@ def _text(content: bytes) -> str:
 
 
 @pytest.fixture(scope="module", params=FORMS)
-def form(request: pytest.FixtureRequest, recipient: ComfyUI) -> Iterator[str]:
+def form(request: pytest.FixtureRequest, recipient: ComfyUI) -> str:
     """One form; the recipient has no model when it begins, and remembers nothing."""
     for file in (recipient.base / "models").rglob("*.safetensors"):
         file.unlink()

@@ -166,6 +166,7 @@ export interface ComfyApp {
     setting: { get(id: string): unknown }
     workflow: { activeWorkflow: Workflow | null }
   }
+  ui: { settings: EventTarget }
   registerExtension(extension: Record<string, unknown>): void
   graphToPrompt(): Promise<{ workflow: SavedGraph; output: ApiGraph }>
   loadGraphData(
@@ -184,4 +185,5 @@ export interface ComfyApp {
 export interface ComfyApi extends EventTarget {
   clientId?: string
   fetchApi(route: string, options?: RequestInit): Promise<Response>
+  apiURL(route: string): string
 }

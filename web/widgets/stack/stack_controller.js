@@ -52,6 +52,7 @@ const MARGIN = 8
 const NOTICE_MS = 8000
 
 const keptFocus = new KeptFocus()
+let made = 0
 
 export class StackController {
   /** Rows whose strengths stay apart though they are the same. @type {Set<number>} */
@@ -86,7 +87,9 @@ export class StackController {
 
   #addWidget() {
     const height = () => this.#height + 2 * MARGIN
-    const widget = this.node.addDOMWidget(WIDGET, 'satchel-stack', this.view.root, {
+    made += 1
+    // By its type Nodes 2.0 tells one list from another: after undo the node has a new one.
+    const widget = this.node.addDOMWidget(WIDGET, `satchel-stack-${made}`, this.view.root, {
       serialize: false,
       hideOnZoom: false,
       hideInPanel: true, // where the host would take the list out of the node
