@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..folders import ModelFolders
+from ..workflow.addresses import notes_on
 from ..workflow.convert import Conversion
 from ..workflow.install import Imported
 from ..workflow.lock import Lock
@@ -39,6 +40,7 @@ def lock_notes(earlier: Lock | None, made: Lock) -> list[str]:
         for model in made.models
         if (before := pins.get(model.key)) and (after := model.identity.sha256) and before != after
     ]
+    notes += map(plain, notes_on(made))
     without = [model for model in made.models if not model.identity.sources]
     if without:
         notes.append(
