@@ -3,11 +3,11 @@
     python dev.py bench canvas_rows [--rows 50] [--rounds 3] [--frames 60] [--json]
 
 A real ComfyUI and a real Chromium. The canvas is panned with an empty graph, with one stack, and
-with a node of the host that has as many native widgets as the stack has values (five for each row),
-as stacks were drawn before. They take turns in each round, so that a busy machine disturbs all of
-them, and the best round counts. A frame lasts from one animation frame to the next, 16.7 ms at 60 Hz;
-its work is the CPU time of the page's main thread, which other programs disturb less. There is no
-GPU: what a graphics card does in real use is done by the processor here.
+with a node of the host that has as many native widgets as the stack has values (five for each
+row), as stacks were drawn before. They take turns in each round, so that a busy machine disturbs
+all of them, and the best round counts. A frame lasts from one animation frame to the next, 16.7
+ms at 60 Hz; its work is the CPU time of the page's main thread, which other programs disturb
+less. There is no GPU: what a graphics card does in real use is done by the processor here.
 """
 
 from __future__ import annotations
