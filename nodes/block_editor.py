@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from ..satchel.errors import BlockWeightSyntaxError, InvalidInputError, SafetensorsHeaderError
+from ..satchel.errors import BlockWeightSyntaxError, InvalidInputError
 from ..satchel.lora.architectures import ARCHITECTURES
 from ..satchel.lora.block_editor import (
     EditedBlocks,
@@ -15,23 +14,21 @@ from ..satchel.lora.block_editor import (
     read_blocks,
     slots_json,
 )
-from ..satchel.lora.block_layouts import MODEL_PREFIX
 from ..satchel.lora.block_weights.slots import Slot
 from ..satchel.lora.block_weights.values import MAX_WEIGHT
 from ..satchel.lora.file_slots import count_modules
 from ..satchel.lora.identify import identify_lora
-from ..satchel.lora.model_architecture import identify_model
 from ..satchel.lora.model_slots import architecture_layout, architecture_slots
 from ..satchel.lora.presets import all_presets, builtin_presets, shipped_presets
 from ..satchel.lora.verdict import may_carry_over, title_of
 from ..satchel.lora.weights import compose, embed_presets
-from ..satchel.safetensors_header import SafetensorsHeader, read_header
+from ..satchel.safetensors_header import SafetensorsHeader
 from . import host
+from .model_file import architectures_of, header_of
 from .planning import user_presets
 
 MAX_TEXT = 100_000
 MAX_SLOTS = 2_000
-MODEL_KINDS = ("checkpoints", "diffusion_models")
 
 
 def show_blocks(body: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +48,7 @@ def show_blocks(body: dict[str, Any]) -> dict[str, Any]:
     """
     name = _text(body, "lora")
     file = host.model_folders().find("loras", name) if name else None
-    header = None if file is None else _header(file.path)
+    header = None if file is None else header_of(file.path)
     trained_for = _trained_for(header)
     architecture, told_by = _architecture(body, trained_for)
     slots = architecture_slots(architecture) if architecture else ()
@@ -124,29 +121,8 @@ def _of_model(body: dict[str, Any]) -> str:
     model = body.get("model")
     if not isinstance(model, dict):
         return ""
-    kind, name = _text(model, "directory"), _text(model, "name")
-    file = host.model_folders().find(kind, name) if kind in MODEL_KINDS else None
-    header = None if file is None else _header(file.path)
-    if header is None:
-        return ""
-    candidates = identify_model(
-        {_native(name): info.shape for name, info in header.tensors.items()}
-    )
-    return candidates[0] if candidates else ""
-
-
-def _native(name: str) -> str:
-    """A weight's name as the host calls it: checkpoints put `model.` in front of it."""
-    plain = name.removeprefix("model.")
-    return plain if plain.startswith(MODEL_PREFIX) else MODEL_PREFIX + name
-
-
-def _header(path: Path) -> SafetensorsHeader | None:
-    """None for a file that has none, such as a pickle."""
-    try:
-        return read_header(path)
-    except (SafetensorsHeaderError, OSError):
-        return None
+    found = architectures_of(_text(model, "directory"), _text(model, "name"))
+    return found[0] if found else ""
 
 
 def _trained_for(header: SafetensorsHeader | None) -> tuple[str, ...]:

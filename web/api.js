@@ -98,6 +98,29 @@ export class SatchelApi {
   }
 
   /**
+   * All LoRAs that are here, with what is known of each.
+   *
+   * @param {{known: string, model: {directory: string, name: string} | null}} body
+   * @returns {Promise<import('./types/satchel').LoraCards>}
+   */
+  loras(body) {
+    return this.#request('POST', '/loras', body)
+  }
+
+  /**
+   * Where the picture of a model file is.
+   *
+   * @param {string} kind
+   * @param {string} name
+   * @param {number} stamp when it was changed
+   * @param {'small' | 'large'} size
+   */
+  previewUrl(kind, name, stamp, size) {
+    const query = new URLSearchParams({ kind, name, size, v: String(stamp) })
+    return this.api.apiURL(`${PREFIX}/preview?${query}`)
+  }
+
+  /**
    * Hands a bundle to the server, which keeps it for some hours.
    *
    * @param {Blob} bundle

@@ -2,6 +2,7 @@
 
 import { SatchelApi } from './api.js'
 import { conversionExtension } from './conversion.js'
+import { languageExtension } from './language.js'
 import { LoraList } from './lib/lora_list.js'
 import { portabilityExtension } from './portability.js'
 import { ApiGraphRows } from './widgets/api_graphs.js'
@@ -19,6 +20,7 @@ import { RowFactsBook } from './widgets/stack/row_facts.js'
  * @param {ComfyApi} api
  */
 export function install(app, api) {
+  app.registerExtension(languageExtension(app))
   app.registerExtension(loraStackExtension(app, api))
   const satchel = new SatchelApi(api)
   app.registerExtension(portabilityExtension(app, satchel))

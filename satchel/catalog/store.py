@@ -14,6 +14,7 @@ from .database import Database
 from .files import FileTable
 from .listing import ListingChanges, store_listing
 from .notes import NoteTable
+from .overview import Overview, overview
 from .records import RecordTable
 from .references import ReferenceTable
 from .search import SearchIndex
@@ -60,6 +61,10 @@ class Catalog:
     def remember_sources(self, marketplace: str, answers: Mapping[str, tuple[Source, ...]]) -> None:
         """Stores a marketplace's answers, misses (empty tuples) included."""
         self._answers.put(marketplace, answers)
+
+    def overview(self, kind: str) -> dict[str, Overview]:
+        """What a list of all live files of a kind shows, by real path (`overview.py`)."""
+        return overview(self._database, kind)
 
     def store_listing(self, models: Iterable[LocalModel], roots: Sequence[str]) -> ListingChanges:
         """Brings the catalog up to date with a complete listing of folders (`listing.py`)."""

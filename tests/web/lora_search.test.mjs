@@ -18,6 +18,14 @@ test('all words must be there, in any order; nothing typed means everything', ()
   assert.deepEqual(found('  '), NAMES)
 })
 
+test('what else is known of a file is searched last', () => {
+  const known = (name) => (name === NAMES[3] ? 'sdxl brush wash' : '')
+  const names = (query) => search(searchable(NAMES), query, known).map(({ name }) => name)
+  assert.deepEqual(names('wash'), ['ink/wash.safetensors', 'detail.safetensors'])
+  assert.deepEqual(names('detail brush'), ['detail.safetensors'])
+  assert.deepEqual(names('ink brush'), [])
+})
+
 test('the folder is told from the file, whichever way its separators lean', () => {
   const parts = searchable(NAMES).map(({ folder, file }) => [folder, file])
   assert.deepEqual(parts[0], ['ink/', 'wash.safetensors'])

@@ -97,10 +97,10 @@ def host_for_pytest(host: Host, root: Path, python: Path) -> tuple[dict[str, str
         "SATCHEL_HOST_DIR": str(host.directory),
         "SATCHEL_HOST_PYTHON": str(host.python),
         "SATCHEL_CHROMIUM": str(chromium),
-        "SATCHEL_AXE": str(provide_node(root, python).axe),
         # Small tensors on two threads wait at every step until both have a core: ten times slower
         # on a machine with other work, and here two processes are that work for each other.
         "OMP_NUM_THREADS": "1",
+        "SATCHEL_AXE": str(provide_node(root, python).axe),
     }
     return env, host.search_path()
 

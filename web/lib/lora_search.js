@@ -1,7 +1,5 @@
 /** Finding a LoRA among very many names, and the ones a person likes or had last. No DOM. */
 
-import { shortName } from './rows.js'
-
 const MAX_RECENT = 30
 
 /**
@@ -19,28 +17,35 @@ const MAX_RECENT = 30
  */
 export function searchable(names) {
   return names.map((name) => {
-    const file = shortName(name)
-    const folder = name.slice(0, name.length - file.length)
-    return { name, folder, file, folded: name.toLowerCase(), at: folder.length }
+    // By hand: with 20,000 names a regular expression for each is felt.
+    const at = Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1
+    return { name, folder: name.slice(0, at), file: name.slice(at), folded: name.toLowerCase(), at }
   })
 }
 
 /**
  * The names that have all words of a query. Those whose file begins with the first word come first,
- * then those that have it in the file's name, then those that have it in the folder only.
+ * then those that have it in the file's name, then those that have it in the folder only, last those
+ * of which only what else is known has some of the words.
  *
  * @param {readonly SearchableName[]} all
  * @param {string} query
+ * @param {(name: string) => string} [known] what else is known of a file, in lower case
  * @returns {SearchableName[]}
  */
-export function search(all, query) {
+export function search(all, query, known = () => '') {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean)
   const [first] = words
   if (first === undefined) return [...all]
-  /** @type {[SearchableName[], SearchableName[], SearchableName[]]} */
-  const ranks = [[], [], []]
+  /** @type {[SearchableName[], SearchableName[], SearchableName[], SearchableName[]]} */
+  const ranks = [[], [], [], []]
   for (const entry of all) {
-    if (!words.every((word) => entry.folded.includes(word))) continue
+    const others = words.filter((word) => !entry.folded.includes(word))
+    if (others.length > 0) {
+      const more = known(entry.name)
+      if (others.every((word) => more.includes(word))) ranks[3].push(entry)
+      continue
+    }
     const place = entry.folded.indexOf(first, entry.at)
     if (place === entry.at) ranks[0].push(entry)
     else ranks[place > entry.at ? 1 : 2].push(entry)

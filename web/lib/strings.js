@@ -1,4 +1,4 @@
-/** What the page says, in one table, so that another language is another table. */
+/** What the page says, in one table; other languages are other tables (`languages/`). */
 
 const ENGLISH = {
   'blocks.title': 'Block weights',
@@ -57,6 +57,19 @@ const ENGLISH = {
   'picker.missing': '{name} is in none of the LoRA folders.',
   'picker.missingHint': 'Choose another file, or let Check models look where to get it.',
   'picker.check': 'Check models',
+  'picker.base': 'Base model',
+  'picker.anyBase': 'Any base model',
+  'picker.architectures': 'Architecture',
+  'picker.bases': 'As published',
+  'picker.option': '{title} ({count})',
+  'picker.hidden': '{count} of {total} LoRAs, {hidden} for other models are hidden.',
+  'picker.noneOfBase': 'No LoRA for this base model is called like that.',
+  'picker.reading': 'Reading what the other files are for.',
+  'picker.showAll': 'Show all',
+  'picker.details': 'Details',
+  'picker.noPicture': 'No picture',
+  'picker.words': 'Trigger words: {words}',
+  'picker.factsFailed': 'Base models and pictures are not known: {reason}',
   'row.choose': 'Choose file',
   'row.mend': 'Check models: file is missing',
   'rows.toggle': 'Turn all on or off',
@@ -313,6 +326,28 @@ const ENGLISH = {
 
 /** @typedef {keyof typeof ENGLISH} StringKey */
 
+const LANGUAGES = {
+  zh: () => import('./languages/zh.js'),
+  ja: () => import('./languages/ja.js'),
+}
+
+/** @type {Partial<Record<StringKey, string>>} */
+let strings = ENGLISH
+
+/**
+ * Says everything in the language of a locale from now on, in English if there is no other.
+ *
+ * @param {string} locale as the host writes them: `en`, `zh`, `zh-TW`, `ja`, ...
+ */
+export async function speak(locale) {
+  const language = locale.split('-')[0] ?? ''
+  const load = language in LANGUAGES ? LANGUAGES[/** @type {keyof typeof LANGUAGES} */ (language)] : null
+  strings = load ? (await load()).STRINGS : ENGLISH
+}
+
+/** Every key there is, with its English. */
+export const ALL_ENGLISH = Object.freeze({ ...ENGLISH })
+
 /**
  * A sentence with its places filled in.
  *
@@ -320,7 +355,7 @@ const ENGLISH = {
  * @param {Record<string, string | number>} [values]
  */
 export function say(key, values = {}) {
-  return ENGLISH[key].replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place))
+  return (strings[key] ?? ENGLISH[key]).replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place))
 }
 
 /**

@@ -168,6 +168,7 @@ export interface ComfyApp {
     setting: { get(id: string): unknown; set(id: string, value: unknown): Promise<void> }
     workflow: { activeWorkflow: Workflow | null }
   }
+  ui: { settings: EventTarget }
   registerExtension(extension: Record<string, unknown>): void
   graphToPrompt(): Promise<{ workflow: SavedGraph; output: ApiGraph }>
   loadGraphData(
@@ -187,4 +188,5 @@ export interface ComfyApi extends EventTarget {
   clientId?: string
   apiURL(route: string): string
   fetchApi(route: string, options?: RequestInit): Promise<Response>
+  apiURL(route: string): string
 }

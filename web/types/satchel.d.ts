@@ -218,3 +218,27 @@ export interface BlocksRequest {
   model?: { directory: string; name: string } | null
   lora?: string
 }
+
+/** What is known of one LoRA; the server leaves out what is empty. */
+export interface LoraCard {
+  /** With `/`. */
+  name: string
+  /** Ids of the families of architectures that it may be for. */
+  families: string[]
+  base: string
+  words: string[]
+  /** When its picture was changed; 0 without one. */
+  preview: number
+}
+
+export interface LoraCards {
+  stamp: string
+  /** Headers are still being read. */
+  reading: boolean
+  /** Of the model that was asked about. */
+  model: { families: string[] } | null
+  /** Left out when the stamp is the one that was sent. */
+  loras?: (Partial<LoraCard> & { name: string })[]
+  /** Id -> title. */
+  families?: Record<string, string>
+}

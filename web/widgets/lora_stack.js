@@ -1,6 +1,7 @@
 /** Gives the LoRA Stack node its rows and the list that shows them. */
 
 import { openLoraPicker } from '../dialogs/lora_picker.js'
+import { connectedModel } from '../lib/connected_model.js'
 import { keptInputs, rowsFromSaved, rowsToSaved } from '../lib/rows.js'
 import { say } from '../lib/strings.js'
 import { shapeRows } from './lora_rows.js'
@@ -41,7 +42,10 @@ export function restoreRowsOnLoad(nodeType, names) {
  */
 export function addStack(node, host) {
   new StackController(node, host, {
-    pick: (current, choose) => pickLora(host.app, host.names, current, choose),
+    pick: (current, choose) => {
+      const more = { satchel: host.satchel, model: connectedModel(node) }
+      pickLora(host.app, host.names, current, choose, more)
+    },
     checkModels: () => checkModels(host.app),
   })
   node.setSize([Math.max(node.size[0], INITIAL_WIDTH), node.computeSize()[1]])
@@ -52,14 +56,16 @@ export function addStack(node, host) {
  * @param {readonly string[]} names
  * @param {string} current the file that is to be replaced; empty for a new row
  * @param {(name: string) => void} choose
+ * @param {Pick<import('../dialogs/lora_picker.js').PickerOptions, 'satchel' | 'model'>} more
  */
-function pickLora(app, names, current, choose) {
+function pickLora(app, names, current, choose, more) {
   if (names.length === 0 && current === '') {
     const { toast } = app.extensionManager
     toast.add({ severity: 'info', summary: say('rows.noLoras'), detail: say('rows.noLorasDetail'), life: 6000 })
     return
   }
   openLoraPicker({
+    ...more,
     names,
     current,
     many: current === '',

@@ -1,0 +1,108 @@
+"""Pictures of strangers made small, and made anew: what a page gets is never the file itself."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from PIL import Image
+
+from ..satchel.errors import UnreadableMediaError
+from ..satchel.previews import MAX_BYTES
+
+EDGES = {"small": 128, "large": 640}
+"""Pixels that the longer edge has at most."""
+MAX_PIXELS = 64_000_000
+"""Of a picture that is opened: it takes four bytes for each while it is made small."""
+_FORMATS = ("PNG", "JPEG", "WEBP")
+_BEHIND = (128, 128, 128)
+"""What shows through where a picture is transparent."""
+_QUALITY = 82
+
+
+def thumbnail(path: Path, edge: int) -> bytes:
+    """A JPEG of a picture. Of an animation it is the first frame.
+
+    Args:
+        edge: pixels that its longer edge has at most.
+
+    Raises:
+        UnreadableMediaError: it is too large, or none of PNG, JPEG and WebP by its own bytes.
+    """
+    try:
+        with path.open("rb") as file:
+            if len(head := file.read(MAX_BYTES + 1)) > MAX_BYTES:
+                raise ValueError(f"it has more than {MAX_BYTES} bytes")
+        with Image.open(io.BytesIO(head), formats=_FORMATS) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise ValueError(f"it has more than {MAX_PIXELS} pixels")
+            picture.draft("RGB", (edge, edge))
+            picture.thumbnail((edge, edge))
+            return _jpeg(picture)
+    # Broken files make Pillow raise these, and SyntaxError for a PNG.
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnreadableMediaError(
+            f"{path.name} cannot be shown: {_reason(error)}.",
+            hint="Previews are PNG, JPEG or WebP files.",
+            name=path.name,
+        ) from error
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    if picture.mode != "RGB":
+        clear = picture.convert("RGBA")
+        picture = Image.new("RGB", clear.size, _BEHIND)
+        picture.paste(clear, mask=clear.getchannel("A"))
+    made = io.BytesIO()
+    picture.save(made, "JPEG", quality=_QUALITY)
+    return made.getvalue()
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if type(error) is ValueError else "it is no picture that is known here"
+
+
+class Thumbnails:
+    """Those that were made last, bounded in bytes; may be used from any thread.
+
+    Two are made at once at most: a page asks for many, and a run needs the processor.
+    """
+
+    def __init__(self, limit: int = 32 * 1024 * 1024) -> None:
+        self._limit = limit
+        self._made: OrderedDict[tuple[str, int, int, int], bytes] = OrderedDict()
+        self._bytes = 0
+        self._books = threading.Lock()
+        self._work = threading.Semaphore(2)
+
+    def get(self, path: Path, edge: int) -> bytes:
+        """Like `thumbnail`, which it calls unless it has the very same one.
+
+        Raises:
+            UnreadableMediaError: as `thumbnail`, or the file has gone.
+        """
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise UnreadableMediaError(f"{path.name} has gone.", name=path.name) from error
+        key = (str(path), status.st_size, status.st_mtime_ns, edge)
+        with self._books:
+            known = self._made.get(key)
+            if known is not None:
+                self._made.move_to_end(key)
+                return known
+        with self._work:
+            made = thumbnail(path, edge)
+        self._keep(key, made)
+        return made
+
+    def _keep(self, key: tuple[str, int, int, int], made: bytes) -> None:
+        with self._books:
+            if key in self._made:
+                return
+            self._made[key] = made
+            self._bytes += len(made)
+            while self._bytes > self._limit:
+                self._bytes -= len(self._made.popitem(last=False)[1])
