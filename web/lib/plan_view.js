@@ -53,6 +53,20 @@ const TONES = new Map([
 const ORDER = ['problem', 'fetch', 'optional', 'here']
 
 /**
+ * What a model folder holds, for people.
+ *
+ * @param {string} directory
+ */
+export function kindTitle(directory) {
+  return KINDS.get(directory) ?? directory
+}
+
+/** @param {number | null | undefined} nsfwLevel Civitai's bit mask */
+export function isMature(nsfwLevel) {
+  return (nsfwLevel ?? 0) >= MATURE
+}
+
+/**
  * @param {Plan} plan
  * @returns {PlanRow[]}
  */
@@ -61,7 +75,7 @@ export function planRows(plan) {
     const tone = toneOf(model)
     return {
       name: model.name,
-      kind: KINDS.get(model.directory) ?? model.directory,
+      kind: kindTitle(model.directory),
       tone,
       state: TONES.get(tone) ?? STATES[model.state],
       detail: detailOf(model),
@@ -171,7 +185,7 @@ function toneOf(model) {
 function detailOf(model) {
   const facts = [
     model.licence && `Licence: ${model.licence}`,
-    (model.nsfw_level ?? 0) >= MATURE && 'Mature content',
+    isMature(model.nsfw_level) && 'Mature content',
     model.gated && 'Its page has to be accepted first',
   ]
   const told = model.state === 'renamed' ? `Used: ${model.local}` : (model.reason ?? '')

@@ -104,6 +104,7 @@ export class StackController {
   /** Hears of all that changes what rows show. */
   #follow() {
     const { node, host } = this
+    node.addLora = (name) => this.#append([newRow(this.#asListed(name))])
     node.rowsChanged = () => this.#refreshSoon()
     node.rowsLoaded = (isOld) => this.#loaded(isOld)
     const stop = host.facts.read(() => this.#refreshSoon())
@@ -242,6 +243,15 @@ export class StackController {
     this.view.say('')
     this.#refresh()
     markStepSoon(this.host.app)
+  }
+
+  /**
+   * A file as the host spells it, which uses the separators of its system.
+   *
+   * @param {string} name with `/`
+   */
+  #asListed(name) {
+    return this.host.names.find((listed) => listed.replaceAll('\\', '/') === name) ?? name
   }
 
   /** @param {Row[]} rows */
