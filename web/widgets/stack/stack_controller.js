@@ -50,6 +50,8 @@ import { StackView, heightOf } from './stack_view.js'
 const WIDGET = 'stack'
 const MARGIN = 8
 const NOTICE_MS = 8000
+/** A widget of the host with the gap below it. */
+const NATIVE_HEIGHT = 24
 
 const keptFocus = new KeptFocus()
 let made = 0
@@ -60,6 +62,10 @@ export class StackController {
   /** What the strengths were before they were scaled. @type {Row[] | null} */
   #unscaled = null
   #height = heightOf([])
+  /** Rows' sockets, each of which has a widget of the host. */
+  #sockets = 0
+  /** Which rows miss what, as the host knows. */
+  #missing = ''
   #isWaiting = false
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #notice
@@ -128,6 +134,7 @@ export class StackController {
   #loaded(isOld) {
     this.#apart.clear()
     this.#height = this.#show()
+    this.#missing = missingOf(this.#states())
     const [width, needed] = this.node.computeSize()
     const height = isOld ? needed : Math.max(this.node.size[1], needed)
     this.node.setSize([Math.max(this.node.size[0], width), height])
@@ -146,11 +153,14 @@ export class StackController {
   /** Shows the rows as they are, in a node that grows and shrinks with them. */
   #refresh() {
     const before = this.#height
+    const sockets = this.#sockets
     this.#height = this.#show()
-    if (this.#height === before) return
+    // The host makes room for sockets, but takes none away.
+    const gone = Math.max(0, sockets - this.#sockets) * NATIVE_HEIGHT
+    if (this.#height === before && gone === 0) return
     const { node } = this
     const [width, needed] = node.computeSize()
-    const height = Math.max(needed, node.size[1] + this.#height - before)
+    const height = Math.max(needed, node.size[1] + this.#height - before - gone)
     node.setSize([Math.max(node.size[0], width), height])
     node.setDirtyCanvas(true, true)
   }
@@ -159,6 +169,7 @@ export class StackController {
     const states = this.#states()
     this.view.show(states)
     this.view.root.dataset.node = String(this.node.id)
+    this.#sockets = this.node.inputs.filter(({ name }) => parseInputName(name)).length
     return heightOf(states)
   }
 
@@ -243,6 +254,11 @@ export class StackController {
     this.view.say('')
     this.#refresh()
     markStepSoon(this.host.app)
+    const missing = missingOf(this.#states())
+    if (missing === this.#missing) return
+    this.#missing = missing
+    // The host marks widgets by their names, which rows pass on when they move.
+    void this.host.app.refreshMissingModels?.({ silent: true, reloadDefs: false })
   }
 
   /**
@@ -408,8 +424,6 @@ export class StackController {
     const entries = inputEntries(row, has, (field) => {
       if (has(field)) removeSocket(node, field, index + 1)
       else addSocket(node, field, index + 1)
-      const [width, needed] = node.computeSize()
-      node.setSize([Math.max(node.size[0], width), needed])
       this.#done()
     })
     openMenu(say('rows.inputs'), entries, place)
@@ -461,4 +475,10 @@ export class StackController {
   #keepFocus() {
     keptFocus.keep(this.node, this.view)
   }
+}
+
+/** @param {RowState[]} states */
+function missingOf(states) {
+  const missing = states.filter(({ problem }) => problem === 'missing')
+  return missing.map(({ number, row }) => `${number} ${row.lora}`).join('\n')
 }
