@@ -142,11 +142,60 @@ export class SatchelApi {
   }
 
   /**
+   * Some files of the library.
+   *
+   * @param {import('./types/satchel').LibraryWanted & {offset: number, limit: number, stamp: string}} body
+   *   without a stamp the folders are listed anew
+   * @returns {Promise<import('./types/satchel').LibraryPage>}
+   */
+  library(body) {
+    return this.#request('POST', '/library', body)
+  }
+
+  /**
+   * @param {import('./types/satchel').LibraryFile} file
+   * @returns {Promise<import('./types/satchel').LibraryDetails>}
+   */
+  libraryDetails(file) {
+    return this.#request('POST', '/library/details', file)
+  }
+
+  /**
+   * Keeps what the user writes about a file.
+   *
+   * @param {import('./types/satchel').LibraryFile} file
+   * @param {{text: string, trigger_words: string[]}} note
+   */
+  saveNote(file, note) {
+    return this.#request('POST', '/library/notes', { ...file, ...note })
+  }
+
+  /**
+   * Saved workflows that name a file; null where nobody can tell.
+   *
+   * @param {import('./types/satchel').LibraryFile} file
+   * @returns {Promise<{workflows: string[] | null}>}
+   */
+  usedIn(file) {
+    return this.#request('POST', '/library/used-in', file)
+  }
+
+  /**
+   * Puts a model into the download queue.
+   *
+   * @param {string} reference
+   * @param {string} kind
+   */
+  queueDownload(reference, kind) {
+    return this.#request('POST', '/queue/add', { reference, kind })
+  }
+
+  /**
    * Starts a job and follows it to its end, by websocket events and, since those may be missing,
    * by polling.
    *
-   * @param {'plan' | 'install' | 'export' | 'bundle'} action
-   * @param {SentDocument & Record<string, unknown>} document with further keys of that route
+   * @param {'plan' | 'install' | 'export' | 'bundle' | 'scan' | 'updates'} action
+   * @param {Record<string, unknown>} document a workflow, or what the action takes instead
    * @param {(progress: Progress) => void} onProgress
    * @param {AbortSignal} signal cancels the job on the server
    * @returns {Promise<any>} the job's result

@@ -47,6 +47,8 @@ export interface Graph {
   subgraphs?: Map<string, Graph>
   getLink(id: number): Link | undefined
   getNodeById(id: number | string): Node | null | undefined
+  getNodeOnPos(x: number, y: number): Node | null
+  add(node: Node): void
   serialize(): SavedGraph
   trigger?(event: string, detail: Record<string, unknown>): void
 }
@@ -85,6 +87,8 @@ export interface Node {
   onConnectionsChange?(...args: unknown[]): void
   /** Set by Satchel: what happens when a block weights field has changed. */
   blocksChanged?(widget: Widget): void
+  /** Set by Satchel: adds a row with a LoRA, named with `/`. */
+  addLora?(name: string): void
   /** Set by Satchel: somebody wrote a value of a row. */
   rowsChanged?(): void
   /** Set by Satchel: the node has its saved rows; `isOld` if an older version saved them. */
@@ -153,6 +157,10 @@ export interface ToastMessage {
 }
 
 export interface Canvas {
+  canvas: HTMLCanvasElement
+  graph: Graph
+  selected_nodes?: Record<string, Node>
+  selectNode(node: Node): void
   processMouseWheel(event: WheelEvent): void
   processMouseDown(event: PointerEvent): void
   processMouseMove(event: PointerEvent): void
@@ -181,6 +189,7 @@ export interface ComfyApp {
   loadApiJson(graph: ApiGraph, fileName: string): void
   reloadNodeDefs(): Promise<void>
   refreshMissingModels?(options: { silent: boolean; reloadDefs: boolean }): Promise<unknown>
+  clientPosToCanvasPos(pos: [number, number]): [number, number]
   canvasPosToClientPos(pos: [number, number]): [number, number]
 }
 
