@@ -396,4 +396,8 @@ export const STRINGS = {
   'side.lib.copyDigest': '{kind} をコピー',
   'side.lib.description': '説明',
   'side.lib.picture': 'プレビュー',
+  'licence.noCommercial': '商用利用不可',
+  'licence.credit': '作者の表示が必要',
+  'licence.noDerivatives': 'マージ不可',
+  'licence.sameTerms': 'マージは同じ条件で',
 }

@@ -392,4 +392,8 @@ export const STRINGS = {
   'side.lib.copyDigest': '复制 {kind}',
   'side.lib.description': '描述',
   'side.lib.picture': '预览',
+  'licence.noCommercial': '禁止商用',
+  'licence.credit': '需注明作者',
+  'licence.noDerivatives': '禁止合并',
+  'licence.sameTerms': '合并须沿用相同条款',
 }
