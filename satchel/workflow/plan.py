@@ -25,7 +25,7 @@ from .collect import locked_models
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, LockedModel
 from .lock_facts import ModelFacts, model_facts
-from .pack_plan import plan_packs
+from .node_packs import plan_packs
 from .planned import Plan, PlannedModel, PlanState
 
 OPTIONAL = "Only nodes that do not run name it, so it is not needed."
