@@ -21,6 +21,8 @@ export interface PlannedModel {
   /** Only nodes that do not run name it. */
   optional?: boolean
   licence?: string | null
+  /** Civitai's licence flags. */
+  permissions?: Record<string, boolean | string>
   /** Civitai's bit mask. */
   nsfw_level?: number | null
   gated?: boolean
@@ -80,6 +82,7 @@ export interface LockedModel {
   size?: number | null
   sources?: { kind: string; url: string; air?: string }[]
   licence?: string | null
+  permissions?: Record<string, boolean | string>
 }
 
 export interface ExportResult {
