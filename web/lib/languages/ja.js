@@ -346,4 +346,8 @@ export const STRINGS = {
   'server.ended': '処理は {state} として終わりました。',
   'server.status': 'サーバーがステータス {status} で応答しました。',
   'server.statusHint': 'サーバーのログに詳しい説明があるかもしれません。',
+  'licence.noCommercial': '商用不可',
+  'licence.credit': 'クレジット表記が必要',
+  'licence.noDerivatives': 'マージ不可',
+  'licence.sameTerms': 'マージも同じ条件で',
 }

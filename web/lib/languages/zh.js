@@ -342,4 +342,8 @@ export const STRINGS = {
   'server.ended': '任务结束，状态为 {state}。',
   'server.status': '服务器以状态 {status} 应答。',
   'server.statusHint': '服务器的日志可能有更多说明。',
+  'licence.noCommercial': '不可商用',
+  'licence.credit': '须署名',
+  'licence.noDerivatives': '不可合并',
+  'licence.sameTerms': '合并须用相同条款',
 }
