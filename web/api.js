@@ -1,5 +1,7 @@
 /** The server's routes under /satchel/v1, and its jobs. */
 
+import { say } from './lib/strings.js'
+
 /** @typedef {import('./types/satchel').Progress} Progress */
 /** @typedef {import('./types/satchel').JobStatus} JobStatus */
 /** @typedef {import('./types/satchel').SentDocument} SentDocument */
@@ -277,8 +279,8 @@ export class SatchelApi {
       if (sent.signal?.aborted) throw new SatchelApiError({ code: 'cancelled', message: 'Cancelled.' })
       throw new SatchelApiError({
         code: 'unreachable',
-        message: 'ComfyUI does not answer.',
-        hint: 'Check that the server is running, then try again.',
+        message: say('server.silent'),
+        hint: say('server.silentHint'),
       })
     }
     const answer = await response.json().catch(() => null)
@@ -319,14 +321,14 @@ function isUnreachable(error) {
 
 /** @param {JobStatus} status */
 function noReason(status) {
-  return { code: status.state, message: `The job ended as ${status.state}.` }
+  return { code: status.state, message: say('server.ended', { state: status.state }) }
 }
 
 /** @param {number} status */
 function badStatus(status) {
   return {
     code: 'bad_status',
-    message: `The server answered with status ${status}.`,
-    hint: "The server's log may say more.",
+    message: say('server.status', { status }),
+    hint: say('server.statusHint'),
   }
 }

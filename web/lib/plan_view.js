@@ -224,14 +224,6 @@ export function updatedPlan(full, quick) {
 }
 
 /**
- * @param {number} count
- * @param {string} noun
- */
-export function plural(count, noun) {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
-}
-
-/**
  * @param {PlannedModel} model
  * @returns {PlanRow['tone']}
  */
