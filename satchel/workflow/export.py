@@ -13,13 +13,15 @@ from typing import Any
 from ..errors import UnreadableMediaError
 from ..folders import posix_name
 from ..urls import without_secrets
+from .addresses import notes_on
 from .collect import KeyIndex
 from .containers import find_container
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
 from .node_pack import NodePack
 from .node_packs import complete_properties
-from .places import Place, api_places, embedded_models, rename, ui_places
+from .place import Place, embedded_models, rename
+from .places import api_places, ui_places
 from .scrub import is_whole_path
 from .scrub_texts import scrub_api, scrub_ui, scrubbed
 
@@ -34,6 +36,8 @@ class PortableWorkflow:
     lock: Lock
     removed: tuple[str, ...]
     """What was taken out because it must not leave this machine, one sentence each."""
+    notes: tuple[str, ...] = ()
+    """What else there is to know about it, one sentence each."""
 
     def to_json(self) -> Json:
         unresolved = [
@@ -51,6 +55,7 @@ class PortableWorkflow:
             "lock": self.lock.to_json(),
             "unresolved": unresolved,
             "removed": list(self.removed),
+            "notes": list(self.notes),
         }
 
     @property
@@ -105,7 +110,8 @@ def export(
     portable = replace(document, ui=ui, api=api, lock=flattened)
     if document.image is not None:
         portable = replace(portable, image=_portable_image(document.image, ui, api, flattened))
-    return PortableWorkflow(portable, flattened, tuple(dict.fromkeys(removed)))
+    notes = notes_on(flattened)
+    return PortableWorkflow(portable, flattened, tuple(dict.fromkeys(removed)), tuple(notes))
 
 
 def with_image(document: WorkflowDocument, image: bytes) -> WorkflowDocument:

@@ -14,7 +14,7 @@ from ..marketplaces.hosts import source_of_host
 from .archives import Member
 from .lock import LockedModel
 from .lock_facts import NO_FACTS, ModelFacts
-from .pack_plan import PlannedPack
+from .node_packs import PlannedPack
 
 PlanState = Literal["present", "renamed", "missing", "login", "gone", "refused"]
 

@@ -89,7 +89,7 @@ def test_all_rows_are_switched_at_once(
 ) -> None:
     page = open_page(renderer)
     page.load(saved_stack(FIRST, LONG))
-    switch = stack(page).get_by_role("switch", name="Turn all on or off")
+    switch = stack(page).get_by_role("checkbox", name="Turn all on or off")
     assert switch.get_attribute("aria-checked") == "mixed"
 
     switch.click()
