@@ -162,7 +162,7 @@ def test_the_connected_model_sets_which_loras_are_shown_and_all_are_a_click_away
 ) -> None:
     page = fresh_lists(renderer)
     page.load(sdxl_graph())
-    page.click_widget(5, ADD)
+    press_add(page)
     picker(page).get_by_text("2 of 3 LoRAs, 1 for other models are hidden.").wait_for()
     assert files(page) == ["ink.safetensors", "unknown.pt"]
     assert picker(page).get_by_label("Base model").input_value() == "family:sdxl"
@@ -173,7 +173,7 @@ def test_the_connected_model_sets_which_loras_are_shown_and_all_are_a_click_away
     page.page.keyboard.press("Escape")
 
     # What is known by now is there from the beginning.
-    page.click_widget(5, ADD)
+    press_add(page)
     assert files(page) == ["ink.safetensors", "unknown.pt"]
     page.page.keyboard.press("Enter")
     assert saved_values(page)[1] == "style/ink.safetensors"
@@ -184,7 +184,7 @@ def test_pictures_and_trigger_words_are_shown_and_words_can_be_searched(
 ) -> None:
     page = fresh_lists()
     node = new_stack(page)
-    page.click_widget(node, ADD)
+    press_add(page, node)
     option = picker(page).get_by_role("option", name="ink.safetensors")
     option.get_by_text("brush strokes").wait_for()
     picker(page).locator(".satchel-option img").wait_for()
@@ -205,7 +205,7 @@ def test_names_alone_are_enough_when_the_server_tells_nothing(
     page = fresh_lists()
     node = new_stack(page)
     page.page.route("**/satchel/v1/loras", lambda route: route.abort())
-    page.click_widget(node, ADD)
+    press_add(page, node)
     picker(page).get_by_text("Base models and pictures are not known").wait_for()
     page.page.keyboard.press("ArrowDown")
     page.page.keyboard.press("Enter")
