@@ -15,6 +15,16 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
+ * A field below its label.
+ *
+ * @param {string} text
+ * @param {HTMLElement} field
+ */
+export function labelled(text, field) {
+  return element('label', { class: 'satchel-labelled' }, element('span', {}, text), field)
+}
+
+/**
  * @param {string} label
  * @param {() => void} press
  * @param {string} [className]
@@ -34,4 +44,19 @@ export function loadStyles(file = 'satchel.css') {
   const href = new URL(`../${file}`, import.meta.url).href
   const loaded = [...document.querySelectorAll('link')].some((link) => link.href === href)
   if (!loaded) document.head.append(element('link', { rel: 'stylesheet', href }))
+}
+
+/**
+ * Lets the browser save a text as a file.
+ *
+ * @param {string} name
+ * @param {string} text JSON
+ */
+export function saveFile(name, text) {
+  const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
+  const link = element('a', { href: url, download: name })
+  document.body.append(link)
+  link.click()
+  link.remove()
+  setTimeout(() => URL.revokeObjectURL(url), 10_000)
 }

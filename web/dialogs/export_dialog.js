@@ -3,7 +3,7 @@
 import { isCancelled } from '../api.js'
 import { plural } from '../lib/plan_view.js'
 import { JobProgress } from '../lib/progress.js'
-import { button, element } from './elements.js'
+import { button, element, saveFile } from './elements.js'
 import { errorLines } from './error_lines.js'
 import { Modal } from './modal.js'
 
@@ -88,17 +88,4 @@ function section(title, items) {
  */
 function item(name, text) {
   return element('li', {}, element('strong', {}, name), text)
-}
-
-/**
- * @param {string} name
- * @param {string} text
- */
-function saveFile(name, text) {
-  const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
-  const link = element('a', { href: url, download: name })
-  document.body.append(link)
-  link.click()
-  link.remove()
-  setTimeout(() => URL.revokeObjectURL(url), 10_000)
 }

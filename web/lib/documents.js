@@ -46,6 +46,14 @@ export function takeOverNames(from, to) {
 export function exportFileName(workflow) {
   const base = (workflow ?? '').split(/[\\/]/).pop() ?? ''
   const stem = base.replace(/(\.portable)?(\.json)?$/i, '')
-  const safe = stem.replace(/[<>:"|?*\u0000-\u001f]/g, '_').trim()
-  return `${safe || 'workflow'}.portable.json`
+  return `${safeName(stem) || 'workflow'}.portable.json`
+}
+
+/**
+ * A name without characters that some system refuses in a file's name.
+ *
+ * @param {string} name
+ */
+export function safeName(name) {
+  return name.replace(/[<>:"|?*\\/\u0000-\u001f]/g, '_').trim()
 }

@@ -1,6 +1,8 @@
 /** Between the rows of a LoRA Stack node and the list that shows them. */
 
 import { loadStyles } from '../../dialogs/elements.js'
+import { openStackPresets } from '../../dialogs/stack_presets.js'
+import { openTriggerWords } from '../../dialogs/words_panel.js'
 import { connectedModel } from '../../lib/connected_model.js'
 import { allScaled, allToggled } from '../../lib/row_tags.js'
 import { nameParts, problemOf, withStrength } from '../../lib/row_view.js'
@@ -409,6 +411,11 @@ export class StackController {
       scaleAll: (factor) => this.#scale(factor, true),
       copyAll: () => void this.#copy(this.#rows()),
       paste: async () => this.#paste(await pastedRows(this.host.names)),
+      presets: () => {
+        const { app, satchel, names } = this.host
+        void openStackPresets(this.node, app, satchel, names)
+      },
+      words: () => void openTriggerWords(this.node, this.host.app, this.host.satchel),
       removeAll: () => {
         this.#rearrange([])
         this.#sayRemoved(say('rows.allRemoved'))
