@@ -2,7 +2,8 @@
 
 Nothing starts at import. Downloads begin when somebody changes the queue, or when the server
 starts and the queue has something left to do; hashing when somebody asks for it, or the operator
-wants it always. Both end with the server, and go on from there the next time.
+wants it always, or a queued graph uses a file that nobody has hashed. Both end with the server, and
+go on from there the next time.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
+from collections.abc import Sequence
 
 from ..satchel.downloads import QueueEntry, QueueRunner
 from ..satchel.errors import SatchelError
+from ..satchel.folders import LocalModel
 from ..satchel.hash_queue import HashQueue
 from ..satchel.inventory import listed
 from ..satchel.queueing import make_runner
@@ -57,13 +60,30 @@ class Background:
 
     def start_hashing(self) -> None:
         """Hashes what the catalog lists and nobody has hashed, whenever nothing is generated."""
+        queue = self._hash_queue()
+        if queue is not None:
+            queue.wake()
+
+    def hash_first(self, models: Sequence[LocalModel]) -> None:
+        """The same, with some files before all others: a graph uses them.
+
+        Raises:
+            CatalogError: the catalog cannot be used.
+        """
+        queue = self._hash_queue() if models else None
+        if queue is None:
+            return
+        for model in models:
+            catalog().files.remember(model, None)
+        queue.prefer(list(models))
+
+    def _hash_queue(self) -> HashQueue | None:
+        """The server's only one; None when the server ends."""
         with self._lock:
-            if self._stopped:
-                return
-            if self._hashes is None:
+            if self._hashes is None and not self._stopped:
                 self._hashes = HashQueue(catalog(), may_run=host.is_idle)
                 atexit.register(self.stop)
-            self._hashes.wake()
+            return None if self._stopped else self._hashes
 
     def begin(self) -> None:
         """At the server's start: goes on with what is left, off the event loop."""

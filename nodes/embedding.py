@@ -6,17 +6,13 @@ Works on what is posted to `/prompt`, so for every save node, and for clients wi
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
-from ..satchel.catalog import Catalog
 from ..satchel.errors import SatchelError
-from ..satchel.folders import LocalModel
-from ..satchel.hash_queue import HashQueue
 from ..satchel.settings import EmbedSettings
 from ..satchel.workflow.queued import embed
 from . import host
+from .background import background
 from .workspace import machine
 
 log = logging.getLogger(__name__)
@@ -41,22 +37,8 @@ def embed_in_prompt(body: Any) -> Any:
     try:
         here = machine()
         new, to_hash = embed(body, here, lock=lock, civitai=civitai)
-        if to_hash:
-            hash_later(to_hash, here.workspace.catalog)
+        background.hash_first(to_hash)
     except SatchelError as error:
         log.warning("Images of this run carry no lock: %s", error)
         return body
     return new
-
-
-def hash_later(models: Sequence[LocalModel], catalog: Catalog) -> None:
-    """Puts files at the head of what is hashed while no graph runs."""
-    for model in models:
-        catalog.files.remember(model, None)
-    _hash_queue(catalog).prefer(list(models))
-
-
-@cache
-def _hash_queue(catalog: Catalog) -> HashQueue:
-    """One per server; it waits while graphs run."""
-    return HashQueue(catalog, host.is_idle)

@@ -26,7 +26,7 @@ from ..satchel.workflow.image_texts import (
 from ..satchel.workflow.parameters import parameters_text
 from ..satchel.workflow.queued import known_of, with_lock
 from . import host
-from .embedding import hash_later
+from .background import background
 from .planning import told_to_user
 from .workspace import machine
 
@@ -137,8 +137,7 @@ def _told(
     workflow = pnginfo.get("workflow") if isinstance(pnginfo, dict) else None
     here = machine()
     known = known_of(prompt, workflow, here)
-    if known.to_hash:
-        hash_later(known.to_hash, here.workspace.catalog)
+    background.hash_first(known.to_hash)
     if embed_lock:
         pnginfo = with_lock(pnginfo, known.lock)
     end = str(hidden.unique_id)

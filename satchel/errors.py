@@ -349,6 +349,13 @@ class UnknownJobError(SatchelError):
     http_status = 404
 
 
+class UnknownFileError(SatchelError):
+    """The server has no such handed over file, or no longer. `details`: `file`."""
+
+    code = "unknown_file"
+    http_status = 404
+
+
 class UnknownDownloadError(SatchelError):
     """The queue has no such entry, or no longer. `details`: `id`."""
 

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from .errors import CancelledError
 
-State = Literal["hashing", "resolving", "downloading", "unpacking", "waiting", "done", "failed"]
+State = Literal[
+    "hashing", "resolving", "downloading", "unpacking", "packing", "waiting", "done", "failed"
+]
 
 
 @dataclass(frozen=True, slots=True)

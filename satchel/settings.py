@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from .credentials import CredentialFile, checked_token, credentials_path
 from .errors import InvalidInputError
+from .file_names import check_format
+from .identity import ModelIdentity
 from .policy import Policy, read_policy
 
 LORA_CACHE_BYTES = 1 << 30
@@ -92,6 +94,19 @@ class Settings:
     def asks(self, kind: str) -> bool:
         """Whether a source may be asked; those that are no site always may."""
         return kind not in SOURCES or bool(self.source(kind).url)
+
+    def check_allowed(self, model: ModelIdentity, *, unsized: bool = False) -> None:
+        """Refuses a model that may not be installed on this machine, by whatever way.
+
+        Args:
+            unsized: as of `Policy.check`.
+
+        Raises:
+            ForbiddenFormatError, ForbiddenSizeError: by its extension, by its size.
+        """
+        named = self.policy.allows_format(model.name)
+        check_format(model.name, allow_pickle=self.allow_pickle or named)
+        self.policy.check(model, unsized=unsized)
 
     @classmethod
     def from_environment(

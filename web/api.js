@@ -61,6 +61,11 @@ export class SatchelApi {
     return (await this.#request('GET', '/status')).convertible
   }
 
+  /** @returns {Promise<string>} the release of this package on the server */
+  async version() {
+    return (await this.#request('GET', '/status')).version
+  }
+
   /**
    * The graph with LoRA Stacks in the place of other packs' nodes.
    *
@@ -159,11 +164,32 @@ export class SatchelApi {
   }
 
   /**
+   * Hands a bundle to the server, which keeps it for some hours.
+   *
+   * @param {Blob} bundle
+   * @param {AbortSignal} signal
+   * @returns {Promise<string>} its id, as a document has it
+   */
+  async upload(bundle, signal) {
+    const sent = { headers: { 'Content-Type': 'application/zip' }, body: bundle, signal }
+    return (await this.#send('/uploads', { method: 'POST', ...sent })).upload
+  }
+
+  /**
+   * Where the browser gets a bundle that the server has made.
+   *
+   * @param {string} file its id
+   */
+  bundleUrl(file) {
+    return this.api.apiURL(`${PREFIX}/bundle/${file}`)
+  }
+
+  /**
    * Starts a job and follows it to its end, by websocket events and, since those may be missing,
    * by polling.
    *
-   * @param {'plan' | 'install' | 'export' | 'block-norms'} action
-   * @param {SentDocument | {lora: string, architecture: string}} document
+   * @param {'plan' | 'install' | 'export' | 'bundle' | 'block-norms'} action
+   * @param {(SentDocument & Record<string, unknown>) | {lora: string, architecture: string}} document with further keys of that route
    * @param {(progress: Progress) => void} onProgress
    * @param {AbortSignal} signal cancels the job on the server
    * @returns {Promise<any>} the job's result
@@ -228,11 +254,21 @@ export class SatchelApi {
             headers: { 'Content-Type': 'application/json' },
             body: JSON.stringify(body),
           }
+    return this.#send(route, sent)
+  }
+
+  /**
+   * @param {string} route
+   * @param {RequestInit} sent
+   * @returns {Promise<any>}
+   */
+  async #send(route, sent) {
     /** @type {Response} */
     let response
     try {
       response = await this.api.fetchApi(PREFIX + route, sent)
     } catch {
+      if (sent.signal?.aborted) throw new SatchelApiError({ code: 'cancelled', message: 'Cancelled.' })
       throw new SatchelApiError({
         code: 'unreachable',
         message: 'ComfyUI does not answer.',

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .. import host
-from . import files, jobs, loras, models, queue, running, stack_presets, tokens, workflows
+from . import bundles, files, jobs, loras, models, queue, running, stack_presets, tokens, workflows
 from .serving import PREFIX, guarded
 
-_TOPICS = (workflows, running, models, files, loras, stack_presets, queue, tokens, jobs)
+_TOPICS = (workflows, bundles, running, models, files, loras, stack_presets, queue, tokens, jobs)
 
 
 def register_routes() -> None:

@@ -67,10 +67,12 @@ async def _identify(request: web.Request) -> web.Response:
     check_may_work(request)
     body = await json_body(request)
     kinds = ALL_KINDS if flag_in(body, "all_digests") else DEFAULT_KINDS
+    explain = flag_in(body, "explain")
 
     def work(report: Report, cancellation: Cancellation) -> Any:
         space = workspace().watched(report, cancellation)
-        return without_paths(identify_file(_file(body, space).path, space, kinds))
+        path = _file(body, space).path
+        return without_paths(identify_file(path, space, kinds, explain=explain))
 
     return await run(work, body)
 

@@ -16,8 +16,8 @@ from ...satchel.workflow.plan import plan_document
 from ...satchel.workflow.runnable import check_runnable
 from .. import host
 from ..workspace import workspace
+from .documents import document_of
 from .serving import Handler, check_may_install, json_body, run
-from .workflows import document_of
 
 
 async def _run(request: web.Request) -> web.Response:

@@ -30,7 +30,7 @@ from ..workspace import workspace
 PREFIX = "/satchel/v1"
 PROGRESS_EVENT = "satchel.progress"
 
-Handler = Callable[[web.Request], Awaitable[web.Response]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _MAX_COUNT = 2**53 - 1
 
@@ -40,7 +40,7 @@ jobs = Jobs()
 def guarded(handler: Handler) -> Handler:
     """The one place where errors become HTTP answers."""
 
-    async def guarded(request: web.Request) -> web.Response:
+    async def guarded(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
         except SatchelError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -14,10 +14,8 @@ from ...satchel.errors import InvalidInputError
 from ...satchel.lora.presets import all_presets
 from ...satchel.progress import Cancellation, Report
 from ...satchel.settings import SOURCES
-from ...satchel.workflow.author import build_lock
+from ...satchel.workflow.bundle_inputs import inputs_to_write, place_inputs
 from ...satchel.workflow.convert import convert, convertible_types
-from ...satchel.workflow.documents import WorkflowDocument, read_bytes, read_json
-from ...satchel.workflow.export import export
 from ...satchel.workflow.install import install
 from ...satchel.workflow.plan import plan_document
 from ...satchel.workflow.planned import host_name
@@ -25,10 +23,12 @@ from ...satchel.workflow.rewrite import rewrite
 from .. import host
 from ..access import policy_facts
 from ..block_editor import show_blocks
+from ..exchange import exchange
 from ..planning import with_content
 from ..preload import preloaded
 from ..workspace import workspace
-from .serving import Handler, check_may_install, json_body, names_in, run
+from .documents import document_of, exported_document, portable_of, references_in
+from .serving import Handler, check_may_install, check_may_work, json_body, names_in, run
 
 MAX_BLOCKS = 100_000
 
@@ -63,6 +63,10 @@ async def _plan(request: web.Request) -> web.Response:
             "graph": rewritten.ui,
             "prompt": rewritten.api,
             "rewrites": [change.to_json() for change in rewrites],
+            "inputs": [
+                {"name": name, "bytes": member.size}
+                for name, member in inputs_to_write(document, host.input_directory()).items()
+            ],
         }
 
     return await run(work, body)
@@ -77,20 +81,25 @@ async def _install(request: web.Request) -> web.Response:
     def work(report: Report, cancellation: Cancellation) -> Any:
         here = workspace().watched(report, cancellation)
         plan = plan_document(document, here, include_optional=include_optional)
-        return install(document, plan, here).to_json()
+        imported = install(document, plan, here)
+        placed = place_inputs(imported.document, host.input_directory())
+        if plan.ok or imported.plan.ok:
+            exchange().remove(str(body.get("upload")))
+        return replace(imported, document=placed).to_json()
 
     return await run(work, body)
 
 
 async def _export(request: web.Request) -> web.Response:
     body = await json_body(request)
-    document = await asyncio.to_thread(document_of, body)
+    references = references_in(body)
+    if references:
+        check_may_work(request)
+    document = await asyncio.to_thread(exported_document, body)
 
     def work(report: Report, cancellation: Cancellation) -> Any:
         here = workspace().watched(report, cancellation)
-        packs = host.node_packs()
-        lock = build_lock(document, here, host.versions(), packs)
-        portable = export(document, lock, packs)
+        portable = portable_of(document, references, here)
         value = portable.to_json()
         if portable.document.image is not None:
             key = f"{portable.image_suffix[1:]}_base64"
@@ -127,29 +136,6 @@ async def _block_weights(request: web.Request) -> web.Response:
 
 async def _blocks(request: web.Request) -> web.Response:
     return web.json_response(await asyncio.to_thread(show_blocks, await json_body(request)))
-
-
-def document_of(body: dict[str, Any]) -> WorkflowDocument:
-    name = body.get("name") if isinstance(body.get("name"), str) else "workflow"
-    if "base64" in body:
-        try:
-            content = base64.b64decode(str(body["base64"]), validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise InvalidInputError(
-                "The text under base64 is not valid Base64.",
-                hint="Send a PNG or JSON file's bytes in standard Base64, without line breaks.",
-            ) from error
-        document = read_bytes(content, str(name))
-    elif "json" in body:
-        document = read_json(body["json"], str(name))
-    else:
-        raise InvalidInputError(
-            "The body names no workflow.",
-            hint='Send the graph as {"json": {...}} or a file as {"base64": "..."}.',
-        )
-    if body.get("lock") is not None:
-        document = document.with_lock(read_json(body["lock"], "lock").lock)
-    return document
 
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (

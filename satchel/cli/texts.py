@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..folders import ModelFolders
+from ..workflow.addresses import notes_on
 from ..workflow.convert import Conversion
 from ..workflow.install import Imported
 from ..workflow.lock import Lock
-from ..workflow.pack_plan import PlannedPack
+from ..workflow.node_packs import PlannedPack
 from ..workflow.planned import Plan, PlannedModel, host_name
 from ..workflow.verify import VerifiedModel
 from .terminal import plain, size_text, table
@@ -39,6 +40,7 @@ def lock_notes(earlier: Lock | None, made: Lock) -> list[str]:
         for model in made.models
         if (before := pins.get(model.key)) and (after := model.identity.sha256) and before != after
     ]
+    notes += map(plain, notes_on(made))
     without = [model for model in made.models if not model.identity.sources]
     if without:
         notes.append(
@@ -70,12 +72,11 @@ def _plan_row(planned: PlannedModel) -> tuple[str, ...]:
 
 def _pack_line(planned: PlannedPack) -> str:
     pack = planned.pack
-    name = pack.id or pack.repository
-    wanted = f" {pack.version}" if pack.version else ""
+    wanted = f" {(pack.version or pack.commit)[:12]}" if pack.ver else ""
     if planned.installed is None:
-        return f"Node pack {name}{wanted} is missing. To get it: {planned.command}"
-    here = planned.installed.version or planned.installed.commit[:12]
-    return f"Node pack {name} is here as {here}; the workflow was made with{wanted}."
+        return f"Node pack {pack.label}{wanted} is missing. To get it: {planned.command}"
+    here = planned.here[:12]
+    return f"Node pack {pack.label} is here as {here}; the workflow was made with{wanted}."
 
 
 def imported_text(path: Path, made: Imported, output: Path | None) -> str:
@@ -118,11 +119,13 @@ def verify_text(path: Path, models: Sequence[VerifiedModel]) -> str:
 
 def identify_text(value: Mapping[str, Any]) -> str:
     """The facts that are known about a file."""
-    rows = [(key, _fact_text(fact)) for key, fact in value.items()]
+    rows = [(key, _fact_text(fact)) for key, fact in value.items() if key != "ruled_out"]
     known = [(key, text) for key, text in rows if text]
     if value["algorithm"] is None:
         known.append(("content", "no LoRA: nothing more is told from its header"))
-    return table(known)
+    ruled_out = value.get("ruled_out") or {}
+    sentences = [sentence for group in ruled_out.values() for sentence in group.values()]
+    return "\n".join([table(known), *(f"  {sentence}" for sentence in dict.fromkeys(sentences))])
 
 
 def no_models(folders: ModelFolders) -> str:

@@ -96,13 +96,13 @@ def _gather(groups: list[Group]) -> list[_Evidence]:
         id_ for id_, architecture in ARCHITECTURES.items()
         if not roots.isdisjoint(architecture.stacks)
     ] or list(ARCHITECTURES)  # fmt: skip
+    tables = [(id_, architecture_rules(id_)) for id_ in asked]
     evidence = []
     for group in groups:
         owners = {}
-        for id_ in asked:
-            namings = matching_namings(
-                architecture_rules(id_), group.skeleton, group.shape, group.indices
-            )
+        for id_, table in tables:
+            rules = table.get(group.skeleton)
+            namings = matching_namings(rules, group.shape, group.indices) if rules else None
             if namings:
                 owners[id_] = namings
         if owners:
@@ -154,7 +154,8 @@ def _check_encoders(search: _Search, encoders: dict[str, list[Group]]) -> bool:
 def _has_all(encoder: str, groups: list[Group]) -> bool:
     table = encoder_rules(encoder)
     return all(
-        matching_namings(table, group.skeleton, group.shape, group.indices) for group in groups
+        matching_namings(table.get(group.skeleton, ()), group.shape, group.indices)
+        for group in groups
     )
 
 

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 from ..safetensors_header import SafetensorsHeader
 from .candidates import Narrowing, narrow_candidates
-from .dialects import KeyFacts, detect_dialect
-from .keys import Module, collect_modules
-from .modules import GroupedModules, group_modules
+from .dialects import DIALECTS, KeyFacts, detect_dialect
+from .modules import GroupedModules, Written, group_modules
 from .training import TrainingFacts, read_training
 
 _SHARE_OF_ONE_ALGORITHM = 0.9
@@ -60,15 +59,33 @@ class LoraIdentity:
 def identify_lora(header: SafetensorsHeader) -> LoraIdentity:
     """Identifies a file. Never raises: what cannot be told is None or empty."""
     training = read_training(header.metadata)
-    modules = collect_modules((name, info.shape) for name, info in header.tensors.items())
-    if not modules:
+    grouped = group_modules(header.tensors)
+    if not grouped.written:
         return _identity(training, Narrowing((), None, frozenset(), {}), None, None, Rank())
-    grouped = group_modules(modules)
     narrowing = narrow_candidates(grouped, training.architecture_claims)
-    facts = _key_facts(modules, narrowing, training.trainer)
+    facts = _key_facts(grouped.written, narrowing, training.trainer)
     return _identity(
         training, narrowing, detect_dialect(facts), _algorithm(grouped), _rank(grouped)
     )
+
+
+def explain_refusals(header: SafetensorsHeader) -> dict[str, dict[str, str]]:
+    """Why a file is not of the other architectures, and not in the other dialects.
+
+    Returns:
+        `architectures` and `dialects`, each by id with one sentence; nothing for what it may be.
+    """
+    training = read_training(header.metadata)
+    grouped = group_modules(header.tensors)
+    if not grouped.written:
+        return {"architectures": {}, "dialects": {}}
+    narrowing = narrow_candidates(grouped, training.architecture_claims)
+    facts = _key_facts(grouped.written, narrowing, training.trainer)
+    refusals = {name: dialect.refusal(facts) for name, dialect in DIALECTS.items()}
+    return {
+        "architectures": dict(narrowing.reasons),
+        "dialects": {name: refusal for name, refusal in refusals.items() if refusal is not None},
+    }
 
 
 def _identity(
@@ -92,23 +109,23 @@ def _identity(
     )
 
 
-def _key_facts(modules: list[Module], narrowing: Narrowing, trainer: str | None) -> KeyFacts:
+def _key_facts(written: list[Written], narrowing: Narrowing, trainer: str | None) -> KeyFacts:
     """Collects what dialects are told by, from the text encoder only when there is no more."""
-    own = [module for module in modules if not module.is_text_encoder] or modules
-    prefix = Counter(module.prefix for module in own).most_common(1)[0][0]
-    if own[0].is_text_encoder:
-        prefix = _encoder_prefix(prefix)
-    spellings = Counter(module.spelling for module in own if module.spelling).most_common(1)
-    roles: set[str] = set()
-    for module in own:
-        roles.update(module.tensors)
+    own = [names for names in written if not names.is_text_encoder] or written
+    prefixes: Counter[str] = Counter()
+    spellings: Counter[str] = Counter()
+    for names in own:
+        prefixes[names.prefix] += names.count
+        if names.tail:
+            spellings[names.tail] += names.count
+    prefix = prefixes.most_common(1)[0][0]
     return KeyFacts(
-        prefix,
-        spellings[0][0] if spellings else "",
+        _encoder_prefix(prefix) if own[0].is_text_encoder else prefix,
+        spellings.most_common(1)[0][0] if spellings else "",
         narrowing.namings or _UNKNOWN_NAMINGS,
         frozenset(narrowing.candidates),
-        frozenset(roles),
-        "\n".join(module.base for module in own) + "\n",
+        frozenset().union(*(names.roles for names in own)),
+        "\n".join(names.base for names in own) + "\n",
         trainer,
     )
 

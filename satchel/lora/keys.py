@@ -74,7 +74,8 @@ _DENOISER = (
     r"|lora_unet__?|oft_unet_|lora_transformer_|lora_prior_unet_|lycoris_"
     r"|(?:unet\.)?base_model\.model\.|transformer\.|unet\."
 )
-_PREFIX = re.compile(f"({_TEXT_ENCODER})|{_DENOISER}")
+PREFIX = re.compile(f"({_TEXT_ENCODER})|{_DENOISER}")
+"""Group 1 is a text encoder's."""
 
 
 @dataclass(slots=True)
@@ -115,7 +116,7 @@ def split_tail(name: str) -> tuple[str, Tail] | None:
 
 def split_prefix(base: str, spelling: str = "") -> tuple[str, str, bool]:
     """Splits a module's name into prefix, flat path and "is a text encoder's"."""
-    match = _PREFIX.match(base)
+    match = PREFIX.match(base)
     prefix = match[0] if match else ""
     path = base[len(prefix) :].replace(".", "_")
     if spelling == "plain":
@@ -142,7 +143,7 @@ def collect_modules(shapes: Iterable[tuple[str, tuple[int, ...]]]) -> list[Modul
         module.tensors[role] = shape
         if spelling:
             module.spelling = spelling
-    adapted = [module for module in modules.values() if _is_adapted(module.tensors)]
+    adapted = [module for module in modules.values() if is_adapted(module.tensors)]
     for module in adapted:
         module.prefix, module.path, module.is_text_encoder = split_prefix(
             module.base, module.spelling
@@ -150,7 +151,8 @@ def collect_modules(shapes: Iterable[tuple[str, tuple[int, ...]]]) -> list[Modul
     return adapted
 
 
-def _is_adapted(tensors: Mapping[str, object]) -> bool:
+def is_adapted(tensors: Mapping[str, object]) -> bool:
+    """Whether tensors of these roles change a module."""
     if "weight" in tensors and "on_input" not in tensors:
         return len(tensors) > 1
     # An alpha or a scale alone adapts nothing; OneTrainer's `bundle_emb.*` has no role at all.

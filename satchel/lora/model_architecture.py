@@ -31,7 +31,7 @@ def identify_model(shapes: Mapping[str, tuple[int, ...] | None]) -> tuple[str, .
             path = key[len(MODEL_PREFIX) : -len(_WEIGHT)].replace(".", "_")
             skeleton, indices = split_path(path)
             shape = _shape(size)
-            group = groups.setdefault((skeleton, shape), Group(skeleton, shape, path))
+            group = groups.setdefault((skeleton, shape), Group(skeleton, shape, indices))
             group.indices.add(indices)
     candidates = narrow_candidates(GroupedModules(list(groups.values())), ()).candidates
     if len(candidates) < 2:

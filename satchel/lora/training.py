@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import Any
 
 MAX_TRIGGER_WORDS = 20
@@ -128,8 +129,10 @@ def _tag_words(metadata: Mapping[str, str]) -> Iterator[str]:
         common = [
             tag for tag, n in counts.items()
             if n >= COMMON_TAG_SHARE * total and tag.strip().lower() not in _GENERIC_TAGS
+            and len(tag) <= MAX_TRIGGER_LENGTH
         ]  # fmt: skip
-        yield from sorted(common, key=lambda tag: -counts[tag])
+        # Where all tags are as common, there are thousands of them.
+        yield from nlargest(2 * MAX_TRIGGER_WORDS, common, key=lambda tag: counts[tag])
 
 
 def _tag_folders(table: Any) -> Iterator[tuple[str, dict[str, Any]]]:

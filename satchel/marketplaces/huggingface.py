@@ -7,7 +7,9 @@ stands for, so that what is pinned stays what it is. There is no lookup by diges
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -40,8 +42,19 @@ MAX_PAGES = 20
 FILTERS = {"loras": "lora", "controlnet": "controlnet", "embeddings": "textual_inversion"}
 """The Hub's tag for a model folder; it has none for the others."""
 SORTS = {"downloads": "downloads", "newest": "createdAt", "rating": "likes"}
+_COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """What a branch or tag has at a path."""
+
+    commit: str
+    sha256: str | None
+    """None for a small file that is not in LFS."""
+    size: int | None
 
 
 class HuggingFace(WithoutLookups):
@@ -159,10 +172,31 @@ class HuggingFace(WithoutLookups):
         with self._open("HEAD", file_url(self._base, *place), follow="same_origin") as answer:
             if answer.status_code >= 400:
                 self._raise_for_download(place[0], answer)
-            now = answer.headers.get("X-Linked-Etag", "").removeprefix("W/").strip('"')
+            now = _etag(answer.headers)
         # What is not in LFS has git's own hash there instead.
         is_other = SHA256_HEX.match(now) and now != sha256
         return "Hugging Face now serves another file in its place." if is_other else ""
+
+    def file_at(self, repository: str, revision: str, path: str) -> HubFile:
+        """The file that a revision has now, and the commit that the revision stands for.
+
+        Raises:
+            MarketplaceError: there is none, or it is only for some.
+            UnavailableError: the Hub does not answer.
+        """
+        url = file_url(self._base, repository, revision, path)
+        with self._open("HEAD", url, follow="same_origin") as answer:
+            if answer.status_code >= 400:
+                self._raise_for_download(repository, answer)
+            headers = answer.headers
+            commit = headers.get("X-Repo-Commit", "").lower()
+            sha256 = _etag(headers)
+            size = headers.get("X-Linked-Size", "")
+        if not _COMMIT.match(commit):
+            raise _unexpected("resolve")
+        is_lfs = SHA256_HEX.match(sha256) is not None
+        known = int(size) if is_lfs and size.isdecimal() and len(size) < 16 else None
+        return HubFile(commit, sha256 if is_lfs else None, known)
 
     def _api(self, method: str, path: str, repository: str, *, json_body: Any = None) -> Answer:
         url = self._base + path
@@ -236,6 +270,11 @@ class HuggingFace(WithoutLookups):
             has_token=self._has_token and not self._token_refused,
             token_refused=self._token_refused,
         )
+
+
+def _etag(headers: Mapping[str, str]) -> str:
+    """The SHA256 of a file in LFS; git's own hash of others."""
+    return headers.get("X-Linked-Etag", "").removeprefix("W/").strip('"')
 
 
 def _next_cursor(headers: Mapping[str, str]) -> str:

@@ -11,9 +11,9 @@ from ..folders import LocalModel
 from ..identity import ModelIdentity, Source
 from ..library import Library
 from ..progress import Progress
-from ..urls import without_secrets
 from ..workspace import Workspace
-from .collect import KeyIndex, NamedModel, named_models, source_of_url, with_hints
+from .addresses import NOT_HERE, with_addresses
+from .collect import KeyIndex, NamedModel, named_models, with_hints
 from .documents import WorkflowDocument
 from .lock import UNKNOWN_KIND, Lock, LockedModel
 from .node_pack import NodePack
@@ -55,7 +55,7 @@ def build_lock(
         models.append(pin(model, files, library, earlier))
         embedded.setdefault(models[-1].key, model.embedded)
     models = _with_sources(merged(models), workspace)
-    models = [_with_embedded(model, embedded[model.key]) for model in models]
+    models = with_addresses(models, embedded, workspace)
     return lock_of(document, with_facts(models, workspace.catalog), host, packs)
 
 
@@ -113,9 +113,7 @@ def pin(
             identity = with_public_sources(known.identity)
             return replace(known, identity=identity, used_by=used_by, needed=model.needed)
         reason = (
-            "Several files here have this name, in different folders."
-            if candidates
-            else "It is not on this machine, so it was not hashed."
+            "Several files here have this name, in different folders." if candidates else NOT_HERE
         )
         identity = ModelIdentity(model.kind or UNKNOWN_KIND, model.name)
         return LockedModel(identity, used_by, reason, needed=model.needed)
@@ -186,18 +184,3 @@ def _with_found(
     sources = found.get(identity.sha256, ())
     found_sources = replace(identity, sources=sources)
     return replace(model, identity=found_sources, reason="" if sources else reason)
-
-
-def _with_embedded(model: LockedModel, entry: Mapping[str, Any]) -> LockedModel:
-    """A model that no marketplace has by its digest, with the address that the graph gives for it.
-
-    Who fetches it from there compares the bytes, as always.
-    """
-    identity, url = model.identity, entry.get("url")
-    claimed = str(entry.get("hash") or identity.sha256).lower()
-    if not identity.sha256 or identity.sources or claimed != identity.sha256:
-        return model
-    public = without_secrets(url) if isinstance(url, str) else ""
-    if not public.startswith("https://"):
-        return model
-    return replace(model, identity=replace(identity, sources=(source_of_url(public),)), reason="")

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..downloads.space import SPARE_BYTES
+from ..downloads.space import SPARE_BYTES, check_space
 from ..errors import InsufficientSpaceError, InvalidInputError, UnsafePathError
 from ..file_names import checked_name
 from ..folders import posix_name
+from ..progress import Progress
 from ..workspace import Workspace
 from .archives import Archive
 from .bundle_reader import INPUTS, MODELS
@@ -32,6 +33,7 @@ MEDIA = frozenset({
 })  # fmt: skip
 """What nodes load from ComfyUI's input folder."""
 MAX_INPUTS = 1000
+COPY_BYTES = 4 * 1024 * 1024
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The first date that a zip can say."""
 
@@ -134,25 +136,42 @@ def _inside(folder: Path, name: str) -> Path | None:
     return path if real.is_relative_to(folder.resolve()) and real.is_file() else None
 
 
-def write_bundle(target: Path, contents: BundleContents) -> None:
+def write_bundle(
+    target: Path, contents: BundleContents, workspace: Workspace | None = None
+) -> None:
     """Writes a bundle whole or not at all.
 
+    Args:
+        workspace: who hears how far it has come, and may stop it.
+
     Raises:
+        InsufficientSpaceError: it does not fit.
+        CancelledError: it was stopped.
         OSError: it cannot be written, or a file vanished.
     """
+    check_space(target.parent, sum(path.stat().st_size for path in contents.files.values()))
+    entries = sorted({*contents.texts, *contents.files})
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".satchel-", suffix=".zip")
     part = Path(name)
     try:
         with open(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
-            for entry in sorted({*contents.texts, *contents.files}):
-                _write_entry(archive, entry, contents)
+            for index, entry in enumerate(entries):
+                for done, size in _write_entry(archive, entry, contents):
+                    if workspace is not None:
+                        workspace.cancellation.check()
+                        workspace.report(
+                            Progress("packing", entry, done, size, index, len(entries))
+                        )
         part.chmod(0o644)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _write_entry(archive: zipfile.ZipFile, name: str, contents: BundleContents) -> None:
+def _write_entry(
+    archive: zipfile.ZipFile, name: str, contents: BundleContents
+) -> Iterator[tuple[int, int]]:
+    """Writes one entry; yields how many of how many bytes are written after each piece."""
     info = zipfile.ZipInfo(name, _EPOCH)
     info.create_system, info.external_attr = 3, 0o100644 << 16  # a plain file, made on Unix
     if name in contents.texts:
@@ -161,7 +180,9 @@ def _write_entry(archive: zipfile.ZipFile, name: str, contents: BundleContents) 
     path = contents.files[name]
     info.file_size = path.stat().st_size
     with path.open("rb") as source, archive.open(info, "w") as packed:
-        shutil.copyfileobj(source, packed, 1024 * 1024)
+        while piece := source.read(COPY_BYTES):
+            packed.write(piece)
+            yield source.tell(), info.file_size
 
 
 def unpack_bundle(archive: Archive, target: Path) -> list[Path]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ..errors import UnsafePathError
 from ..folders import posix_name
@@ -13,6 +15,7 @@ from .archives import Archive, Member
 from .bundle import input_names
 from .bundle_reader import bundled_inputs
 from .documents import Json, WorkflowDocument
+from .subgraphs import definitions_of
 
 MAX_INPUT_BYTES = 1024 * 1024 * 1024
 
@@ -35,6 +38,46 @@ def with_input_names(api: Json, names: Mapping[str, str]) -> Json:
     return renamed
 
 
+def with_ui_input_names(ui: Json, names: Mapping[str, str]) -> Json:
+    """The same for a UI graph and its subgraphs."""
+    renamed = copy.deepcopy(ui)
+    for graph in (renamed, *definitions_of(renamed).values()):
+        nodes = graph.get("nodes")
+        for node in nodes if isinstance(nodes, list) else ():
+            if isinstance(node, dict) and "load" in str(node.get("type")).lower():
+                _rename_values(node.get("widgets_values"), names)
+    return renamed
+
+
+def _rename_values(values: Any, names: Mapping[str, str]) -> None:
+    """Changes a node's widget values in place, which are a list or an object."""
+    keys: Iterable[Any] = range(len(values)) if isinstance(values, list) else ()
+    for key in list(values) if isinstance(values, dict) else keys:
+        value = values[key]
+        name = posix_name(value.removesuffix(" [input]")) if isinstance(value, str) else ""
+        if name in names:
+            values[key] = names[name]
+
+
+def inputs_to_write(document: WorkflowDocument, folder: Path) -> dict[str, Member]:
+    """The inputs of a bundle that ComfyUI's input folder does not have as they are."""
+    return {
+        name: member
+        for name, member in needed_inputs(document).items()
+        if not _is_there(member, folder.joinpath(*name.split("/")))
+    }
+
+
+def _is_there(member: Member, path: Path) -> bool:
+    """By size and checksum: of a file that only looks the same, nothing is written over."""
+    try:
+        if path.stat().st_size != member.size:
+            return False
+        return zlib.crc32(path.read_bytes()) == member.info.CRC
+    except OSError:
+        return False
+
+
 def place_inputs(document: WorkflowDocument, folder: Path) -> WorkflowDocument:
     """Writes a bundle's inputs below ComfyUI's input folder; the document names them as they are.
 
@@ -45,13 +88,18 @@ def place_inputs(document: WorkflowDocument, folder: Path) -> WorkflowDocument:
         UnsafePathError: a link leads out of the folder.
         OSError: the folder cannot be written to.
     """
-    if document.bundle is None or document.api is None:
+    if document.bundle is None:
         return document
     names = {
         name: _place(document.bundle, member, folder, name)
         for name, member in needed_inputs(document).items()
     }
-    return replace(document, api=with_input_names(document.api, names))
+    ui, api = document.ui, document.api
+    return replace(
+        document,
+        ui=None if ui is None else with_ui_input_names(ui, names),
+        api=None if api is None else with_input_names(api, names),
+    )
 
 
 def _place(archive: Archive, member: Member, folder: Path, name: str) -> str:

@@ -21,7 +21,8 @@ from .bare_names import BareNames
 from .documents import WorkflowDocument
 from .lock import MAX_MODELS, UNKNOWN_KIND, LockedModel
 from .notes import hints_in
-from .places import Place, api_places, embedded_by_name, ui_places
+from .place import Place, embedded_by_name
+from .places import api_places, ui_places
 from .subgraphs import definitions_of
 
 _MAX_SEARCHED = 200_000_000

@@ -14,7 +14,8 @@ from .collect import locked_models
 from .documents import WorkflowDocument
 from .lock import LockedModel
 from .lock_facts import carried_lock
-from .pack_plan import WantedPack, packs_of, plan_packs
+from .node_pack import NodePack
+from .node_packs import packs_of, plan_packs
 from .plan import find_here
 from .planned import host_name
 
@@ -98,16 +99,16 @@ def _changed(old: LockedModel, new: LockedModel) -> Iterator[Difference]:
         yield Difference("~", "model", name, kind, words[0], words[1], "other use")
 
 
-def _diff_packs(old: Iterable[WantedPack], new: Iterable[WantedPack]) -> Iterator[Difference]:
-    before, after = {p.key: p for p in old}, {p.key: p for p in new}
+def _diff_packs(old: Iterable[NodePack], new: Iterable[NodePack]) -> Iterator[Difference]:
+    before, after = {p.label.lower(): p for p in old}, {p.label.lower(): p for p in new}
     for key in sorted({**before, **after}):
         was, now = before.get(key), after.get(key)
         if was is None and now is not None:
-            yield Difference("+", "node_pack", key, new=now.version, what="added")
+            yield Difference("+", "node_pack", key, new=now.ver, what="added")
         elif now is None and was is not None:
-            yield Difference("-", "node_pack", key, old=was.version, what="removed")
-        elif was and now and was.version != now.version:
-            yield Difference("~", "node_pack", key, "", was.version, now.version, "other version")
+            yield Difference("-", "node_pack", key, old=was.ver, what="removed")
+        elif was and now and was.ver != now.ver:
+            yield Difference("~", "node_pack", key, "", was.ver, now.ver, "other version")
 
 
 def _diff_host(old: Any, new: Any) -> Iterator[Difference]:
@@ -147,12 +148,12 @@ def diff_machine(document: WorkflowDocument, workspace: Workspace) -> list[Diffe
 
 def _packs_here(document: WorkflowDocument, workspace: Workspace) -> Iterator[Difference]:
     for planned in plan_packs(document, workspace.custom_nodes):
-        pack, installed = planned.pack, planned.installed
-        if installed is None:
-            yield Difference("-", "node_pack", pack.key, old=pack.version, what="not here")
+        pack = planned.pack
+        if planned.installed is None:
+            yield Difference("-", "node_pack", pack.label, old=pack.ver, what="not here")
         elif planned.state == "other_version":
-            here = installed.version or installed.commit
-            yield Difference("~", "node_pack", pack.key, "", pack.version, here, "other version")
+            here = planned.here
+            yield Difference("~", "node_pack", pack.label, "", pack.ver, here, "other version")
 
 
 def _pin(model: LockedModel) -> str:

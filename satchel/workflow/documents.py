@@ -69,6 +69,15 @@ def read_file(path: Path, lock_path: Path | None = None) -> WorkflowDocument:
     return document.with_lock(read_lock(lock_path)) if lock_path is not None else document
 
 
+def read_bundle(path: Path, name: str) -> WorkflowDocument:
+    """Reads the workflow of a zip, which is called otherwise than its file.
+
+    Raises:
+        ArchiveError, WorkflowFormatError, UnreadableMediaError, LockError: as `read_file`.
+    """
+    return read_archive(Archive(path, name), _read_single)
+
+
 def read_lock(path: Path) -> Lock:
     """Reads the lock that a file is or carries.
 

@@ -10,15 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from ..errors import UnreadableMediaError
 from ..folders import posix_name
 from ..urls import without_secrets
+from .addresses import notes_on
 from .collect import KeyIndex
 from .containers import find_container
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
 from .node_pack import NodePack
 from .node_packs import complete_properties
-from .places import Place, api_places, embedded_models, rename, ui_places
+from .place import Place, embedded_models, rename
+from .places import api_places, ui_places
 from .scrub import is_whole_path
 from .scrub_texts import scrub_api, scrub_ui, scrubbed
 
@@ -33,6 +36,8 @@ class PortableWorkflow:
     lock: Lock
     removed: tuple[str, ...]
     """What was taken out because it must not leave this machine, one sentence each."""
+    notes: tuple[str, ...] = ()
+    """What else there is to know about it, one sentence each."""
 
     def to_json(self) -> Json:
         unresolved = [
@@ -50,6 +55,7 @@ class PortableWorkflow:
             "lock": self.lock.to_json(),
             "unresolved": unresolved,
             "removed": list(self.removed),
+            "notes": list(self.notes),
         }
 
     @property
@@ -71,7 +77,7 @@ def export(
         packs: the node packs here by node type, ComfyUI itself included: nodes that do not say
             where they are from get it from there, else from the lock.
     """
-    flat = _flat_names(lock)
+    flat = flat_names(lock)
     flattened = _public(
         replace(
             lock,
@@ -104,7 +110,24 @@ def export(
     portable = replace(document, ui=ui, api=api, lock=flattened)
     if document.image is not None:
         portable = replace(portable, image=_portable_image(document.image, ui, api, flattened))
-    return PortableWorkflow(portable, flattened, tuple(dict.fromkeys(removed)))
+    notes = notes_on(flattened)
+    return PortableWorkflow(portable, flattened, tuple(dict.fromkeys(removed)), tuple(notes))
+
+
+def with_image(document: WorkflowDocument, image: bytes) -> WorkflowDocument:
+    """The document as if it had come in an image, which then carries what is exported.
+
+    Raises:
+        UnreadableMediaError: it is neither a PNG nor a WebP, or damaged.
+    """
+    container = find_container(image)
+    if container is None or container.with_texts is None:
+        raise UnreadableMediaError(
+            "The picture is neither a PNG nor a WebP, so it cannot carry a workflow.",
+            hint="Choose a PNG or a WebP file.",
+            reason="neither a PNG nor a WebP",
+        )
+    return replace(document, image=image)
 
 
 def _public(lock: Lock) -> Lock:
@@ -130,7 +153,7 @@ def _public_model(model: LockedModel) -> LockedModel:
     )
 
 
-def _flat_names(lock: Lock) -> dict[tuple[str, str], str]:
+def flat_names(lock: Lock) -> dict[tuple[str, str], str]:
     """Each model's name without folders, where that names one file only, on Windows too."""
     keys = [(m.identity.kind, PurePosixPath(m.identity.name).name) for m in lock.models]
     folded = [(kind, base.casefold()) for kind, base in keys]

@@ -31,6 +31,16 @@ class NodePack:
         return self.cnr_id, "" if self.cnr_id else self.aux_id.lower(), self.repository
 
     @property
+    def address(self) -> str:
+        """Where its repository is, as https; empty when nobody knows."""
+        return f"https://github.com/{self.aux_id}" if self.aux_id else self.repository
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return self.cnr_id or self.address.removeprefix("https://")
+
+    @property
     def ver(self) -> str:
         """`properties.ver`: the commit pins more than a version."""
         return self.commit or self.version

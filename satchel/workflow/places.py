@@ -1,20 +1,14 @@
-"""Every place in a graph that names a model file, for reading and for rewriting.
-
-A `Place` points into the graph that was walked: setting it changes that graph, so rewriting works
-on a copy.
-"""
+"""Every place in a graph that names a model file, for reading and for rewriting."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from ..errors import WorkflowFormatError
-from ..folders import LEGACY_KINDS, MODEL_EXTENSIONS, posix_name, without_extension
-from .bare_names import ROWS_OF, may_hold_names, names_in_text, with_names
-from .loaders import CORE_LOADERS, NOTES, STACK_LORA_INPUT, STACK_NODE, stack_lora_widgets
+from .loaders import NOTES
+from .place import Json, Place, Use, embedded_kinds
 from .subgraphs import (
     PromotedWidget,
     Says,
@@ -25,10 +19,8 @@ from .subgraphs import (
     saved_values,
     slot_values,
 )
+from .widget_names import bare_values, input_kind, keys_of, named_values, widgets_of
 
-MAX_NAME_LENGTH = 500
-MAX_TEXT_LENGTH = 100_000
-"""How much of a text is searched for tags."""
 MAX_NODES = 100_000
 MAX_SUBGRAPH_DEPTH = 100
 MAX_INSTANCE_VALUES = 300_000
@@ -37,48 +29,8 @@ MAX_PLACES = 100_000
 """Names in one graph."""
 _TEXT_OF_A_VALUE = 200
 """Characters of a text that take as long to look at as a value."""
-_MAX_DEPTH = 8
-"""How deep values inside one widget are followed."""
 _ACTIVE, _MUTED, _BYPASSED = 0, 2, 4
 """A node's `mode` in a saved graph."""
-
-Json = dict[str, Any]
-Use = Literal["active", "muted", "bypassed", "overridden"]
-"""Whether a graph needs what a place names. `overridden` is a widget inside a subgraph whose node
-outside says something else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One widget value, or API input, that names a model; or one name inside of a text."""
-
-    node: str
-    """The node's id; inside subgraphs `outer:inner`, as flattened API graphs write it."""
-    class_type: str
-    input: str
-    kind: str | None
-    """Host folder that the name belongs to; `None` when only the value's shape tells a model."""
-    container: Any
-    """The list or object inside the graph that holds the value under `key`."""
-    key: Any
-    owner: Json
-    """The node object itself (UI) or its entry (API)."""
-    use: Use = "active"
-    bare: bool = False
-    """Whether the name stands there without its extension."""
-    tag: str | None = None
-    """The name inside of a text; None where the value is the name."""
-
-    @property
-    def value(self) -> str:
-        return str(self.container[self.key]) if self.tag is None else self.tag
-
-    def spelled(self, name: str) -> str:
-        """A file's name as this place would have it."""
-        return without_extension(name) if self.bare else name
-
-    def set(self, value: str) -> None:
-        self.container[self.key] = value
 
 
 def api_places(graph: Json) -> Iterator[Place]:
@@ -106,10 +58,10 @@ def _api_places(graph: Json) -> Iterator[Place]:
     for node_id, node in graph.items():
         class_type, inputs = node["class_type"], node.get("inputs", {})
         for name in inputs:
-            may_name, kind = _input_kind(class_type, name)
-            for container, key in _named_values(inputs, name) if may_name else ():
+            may_name, kind = input_kind(class_type, name)
+            for container, key in named_values(inputs, name) if may_name else ():
                 yield Place(str(node_id), class_type, name, kind, container, key, node)
-            for found in _bare_values(class_type, inputs, name):
+            for found in bare_values(class_type, inputs, name):
                 kind, container, key, tag = found
                 yield Place(
                     str(node_id), class_type, name, kind, container, key, node,
@@ -169,10 +121,10 @@ class _Walk:
             yield from _places_of_node(node, node_id, self._widgets(node), linked, own)
 
     def _widgets(self, node: Json) -> Iterator[tuple[str, Any, str | None]]:
-        """As `_widgets`; those of a subgraph node are known by what they lead to."""
+        """As `widgets_of`; those of a subgraph node are known by what they lead to."""
         promoted = self._promoted.get(str(node["type"]), [])
         if saved_values(node, promoted) is None:
-            yield from _widgets(str(node["type"]), node.get("widgets_values"))
+            yield from widgets_of(str(node["type"]), node.get("widgets_values"))
             return
         for index, widget in enumerate(promoted):
             may_name, kind = self._kind_of(widget, (str(node["type"]), widget.name), 0)
@@ -182,7 +134,7 @@ class _Walk:
     def _kind_of(
         self, widget: PromotedWidget, key: tuple[str, str], depth: int
     ) -> tuple[bool, str | None]:
-        """As `_input_kind`, for a widget of a subgraph node; each is followed once."""
+        """As `input_kind`, for a widget of a subgraph node; each is followed once."""
         if key in self._kinds:
             return self._kinds[key]
         self._kinds[key] = False, None  # for those that lead to themselves
@@ -192,7 +144,7 @@ class _Walk:
             if deeper is not None and depth < MAX_SUBGRAPH_DEPTH:
                 found.append(self._kind_of(deeper, inner, depth + 1))
             else:
-                found.append(_input_kind(*inner))
+                found.append(input_kind(*inner))
         kinds = {kind for _, kind in found}
         self._kinds[key] = any(m for m, _ in found), kinds.pop() if len(kinds) == 1 else None
         return self._kinds[key]
@@ -251,18 +203,18 @@ def _places_of_node(
     linked: Mapping[str, Any],
     use: Use,
 ) -> Iterator[Place]:
-    values, hints, class_type = node.get("widgets_values"), _embedded_kinds(node), str(node["type"])
+    values, hints, class_type = node.get("widgets_values"), embedded_kinds(node), str(node["type"])
     for name, key, kind in widgets:
         said = linked.get(name, Says.WIDGET)
         if said is Says.LINK:
             continue
-        for container, inner_key in _named_values(values, key):
+        for container, inner_key in named_values(values, key):
             value = container[inner_key]
             now: Use = use if said in (Says.WIDGET, value) else "overridden"
             folder = kind or hints.get(value)
             yield Place(node_id, class_type, name, folder, container, inner_key, node, now)
-    for key in _keys(values) if class_type not in NOTES else ():
-        for bare_kind, container, inner_key, tag in _bare_values(class_type, values, key):
+    for key in keys_of(values) if class_type not in NOTES else ():
+        for bare_kind, container, inner_key, tag in bare_values(class_type, values, key):
             yield Place(
                 node_id, class_type, str(key), bare_kind, container, inner_key, node, use,
                 bare=True, tag=tag,
@@ -272,154 +224,3 @@ def _places_of_node(
 def _use_of(node: Json) -> Use:
     mode = node.get("mode", _ACTIVE)
     return "muted" if mode == _MUTED else "bypassed" if mode == _BYPASSED else "active"
-
-
-def _keys(values: Any) -> Iterable[Any]:
-    if isinstance(values, dict):
-        return list(values)
-    return _followed(values) if isinstance(values, list) else ()
-
-
-def _followed(values: list[Any]) -> Iterator[int]:
-    """Where a model may be named at or below: of other values there can be a million."""
-    for at, value in enumerate(values):
-        if isinstance(value, str):
-            if ("." in value and names_model(value)) or may_hold_names(value):
-                yield at
-        elif isinstance(value, _NESTING):
-            yield at
-
-
-_NESTING = (list, dict)
-
-
-def _widgets(class_type: str, values: Any) -> Iterator[tuple[str, Any, str | None]]:
-    """(input name, key in `widgets_values`, kind) of the widgets that may name a model."""
-    by_name = isinstance(values, dict)
-    if not isinstance(values, list | dict) or class_type in NOTES:
-        return
-    known = CORE_LOADERS.get(class_type)
-    if known is not None:
-        for loader in known:
-            yield loader.name, loader.name if by_name else loader.widget, loader.kind
-    elif class_type == STACK_NODE and isinstance(values, list):
-        for name, index in stack_lora_widgets(values):
-            yield name, index, "loras"
-    else:
-        for key in _keys(values):
-            yield str(key), key, None
-
-
-def _input_kind(class_type: str, name: str) -> tuple[bool, str | None]:
-    """Whether an input may name a model, and the kind if the node is known."""
-    if class_type in CORE_LOADERS:
-        kinds = {loader.name: loader.kind for loader in CORE_LOADERS[class_type]}
-        return name in kinds, kinds.get(name)
-    if class_type == STACK_NODE:
-        is_row = STACK_LORA_INPUT.match(name) is not None
-        return is_row, "loras" if is_row else None
-    return class_type not in NOTES, None
-
-
-def _named_values(container: Any, key: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
-    """Where model names lie at or below a value; other packs nest rows in objects."""
-    try:
-        value = container[key]
-    except (KeyError, IndexError):
-        return
-    if isinstance(value, str):
-        if names_model(value):
-            yield container, key
-    elif isinstance(value, dict) and depth < _MAX_DEPTH:
-        for inner in value:
-            yield from _named_values(value, inner, depth + 1)
-    elif isinstance(value, list) and depth < _MAX_DEPTH:
-        for index in _followed(value):
-            yield from _named_values(value, index, depth + 1)
-
-
-def _bare_values(
-    class_type: str, container: Any, key: Any, depth: int = 0
-) -> Iterator[tuple[str, Any, Any, str | None]]:
-    """(kind, container, key, name inside of a text) of names without an extension."""
-    value = container[key]
-    if class_type in NOTES:
-        return
-    if isinstance(value, str):
-        if not may_hold_names(value):
-            return
-        for kind, name in names_in_text(value[:MAX_TEXT_LENGTH], class_type):
-            yield kind, container, key, name
-    elif isinstance(value, dict) and depth < _MAX_DEPTH:
-        is_row = (
-            ROWS_OF in class_type and "strength" in value and isinstance(value.get("name"), str)
-        )
-        if is_row and value["name"] and not names_model(value["name"]):
-            yield "loras", value, "name", None
-        for inner in value:
-            yield from _bare_values(class_type, value, inner, depth + 1)
-    elif isinstance(value, list) and depth < _MAX_DEPTH:
-        for index in _followed(value):
-            yield from _bare_values(class_type, value, index, depth + 1)
-
-
-def names_model(value: str) -> bool:
-    """Whether a widget's text looks like a model file's name rather than prose or a URL."""
-    if not value or len(value) > MAX_NAME_LENGTH or "\n" in value or "://" in value:
-        return False
-    path, _, extension = value.rpartition(".")
-    stem = posix_name(path).rpartition("/")[2]
-    return f".{extension.lower()}" in MODEL_EXTENSIONS and bool(stem.strip())
-
-
-def embedded_models(node: Json) -> list[Json]:
-    """The entries of a node's `properties.models`, without those of other shapes."""
-    properties = node.get("properties")
-    models = properties.get("models") if isinstance(properties, dict) else None
-    return (
-        [model for model in models if isinstance(model, dict)] if isinstance(models, list) else []
-    )
-
-
-def embedded_by_name(node: Json) -> dict[str, Json]:
-    """The first of a node's `properties.models` for each name."""
-    found: dict[str, Json] = {}
-    for model in embedded_models(node):
-        if isinstance(model.get("name"), str):
-            found.setdefault(model["name"], model)
-    return found
-
-
-def rename(changes: Iterable[tuple[Place, str]]) -> None:
-    """Sets new names, and those of the matching `properties.models` entries: both must agree.
-
-    All at once, since one model's new name may be another's old one, and since the instances of a
-    subgraph share their nodes.
-    """
-    pending = list(changes)
-    owners: dict[int, tuple[Json, dict[Any, str]]] = {}
-    for place, new in pending:
-        owners.setdefault(id(place.owner), (place.owner, {}))[1][place.value] = new
-    for owner, names in owners.values():
-        for model in embedded_models(owner):
-            if isinstance(model.get("name"), str):
-                model["name"] = names.get(model["name"], model["name"])
-    texts: dict[tuple[int, Any], tuple[Place, dict[tuple[str, str], str]]] = {}
-    for place, new in pending:
-        if place.tag is None:
-            place.set(new)
-        else:
-            key = id(place.container), place.key
-            texts.setdefault(key, (place, {}))[1][str(place.kind), place.tag] = new
-    for place, tags in texts.values():
-        place.set(with_names(str(place.container[place.key]), tags))
-
-
-def _embedded_kinds(node: Json) -> dict[str, str]:
-    """Kinds by name, from a node's `properties.models`."""
-    kinds = {}
-    for model in embedded_models(node):
-        directory = model.get("directory")
-        if isinstance(directory, str):
-            kinds[str(model.get("name"))] = LEGACY_KINDS.get(directory, directory)
-    return kinds

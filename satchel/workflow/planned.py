@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from ..downloads.space import SPARE_BYTES
-from ..folders import LocalModel
+from ..folders import PICKLE_EXTENSIONS, LocalModel
+from ..marketplaces.hosts import source_of_host
 from .archives import Member
 from .lock import LockedModel
 from .lock_facts import NO_FACTS, ModelFacts
-from .pack_plan import PlannedPack
+from .node_packs import PlannedPack
 
 PlanState = Literal["present", "renamed", "missing", "login", "gone", "refused"]
 
@@ -63,6 +64,8 @@ class PlannedModel:
             "state": self.state,
             "local": host_name(self.local.name) if self.local else None,
             "source": self.source,
+            "known_source": self.bundled is not None or bool(source_of_host(self.source or "")),
+            "can_run_code": PurePosixPath(identity.name).suffix.lower() in PICKLE_EXTENSIONS,
             "bytes": self.local.size if self.local else identity.size,
             "sha256": identity.sha256,
             "fetch": self.target is not None,

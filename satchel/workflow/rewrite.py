@@ -11,7 +11,8 @@ from ..folders import posix_name
 from .collect import KeyIndex
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY, Lock, LockedModel
-from .places import Place, api_places, rename, ui_places
+from .place import Place, rename
+from .places import api_places, ui_places
 from .planned import Plan, host_name
 
 

@@ -162,7 +162,7 @@ def test_the_connected_model_sets_which_loras_are_shown_and_all_are_a_click_away
 ) -> None:
     page = fresh_lists(renderer)
     page.load(sdxl_graph())
-    press_add(page)
+    press_add(page, 5)
     picker(page).get_by_text("2 of 3 LoRAs, 1 for other models are hidden.").wait_for()
     assert files(page) == ["ink.safetensors", "unknown.pt"]
     assert picker(page).get_by_label("Base model").input_value() == "family:sdxl"
@@ -173,7 +173,7 @@ def test_the_connected_model_sets_which_loras_are_shown_and_all_are_a_click_away
     page.page.keyboard.press("Escape")
 
     # What is known by now is there from the beginning.
-    press_add(page)
+    press_add(page, 5)
     assert files(page) == ["ink.safetensors", "unknown.pt"]
     page.page.keyboard.press("Enter")
     assert saved_values(page)[1] == "style/ink.safetensors"

@@ -89,7 +89,7 @@ def test_all_rows_are_switched_at_once(
 ) -> None:
     page = open_page(renderer)
     page.load(saved_stack(FIRST, LONG))
-    switch = stack(page).get_by_role("switch", name="Turn all on or off")
+    switch = stack(page).get_by_role("checkbox", name="Turn all on or off")
     assert switch.get_attribute("aria-checked") == "mixed"
 
     switch.click()
@@ -120,9 +120,9 @@ def test_all_strengths_are_scaled_by_a_drag_a_number_or_the_menu(
     scale.click()
     page.page.keyboard.type("0.5")
     page.page.keyboard.press("Enter")
-    wait_for_values(page, [*FIRST[:2], 0.6, 0.3, *FIRST[4:], *LONG[:2], 0.75, -0.38, *LONG[4:]])
+    wait_for_values(page, [*FIRST[:2], 0.6, 0.3, *FIRST[4:], *LONG[:2], 0.75, -0.37, *LONG[4:]])
     choose_for_all(page, "times 2")
-    wait_for_values(page, [*FIRST[:2], 1.2, 0.6, *FIRST[4:], *LONG[:2], 1.5, -0.76, *LONG[4:]])
+    wait_for_values(page, [*FIRST[:2], 1.2, 0.6, *FIRST[4:], *LONG[:2], 1.5, -0.74, *LONG[4:]])
 
 
 def test_fifty_rows_are_drawn_and_kept(

@@ -13,7 +13,7 @@ import pytest
 
 from satchel.workflow.collect import named_models
 from satchel.workflow.documents import read_json
-from satchel.workflow.places import embedded_models
+from satchel.workflow.place import embedded_models
 from satchel.workflow.subgraphs import definitions_of
 
 PACKAGES = "comfyui_workflow_templates"

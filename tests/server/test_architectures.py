@@ -10,7 +10,6 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -21,13 +20,10 @@ from PIL import Image
 from satchel_tools.base_directory import PACK_NAME
 from satchel_tools.comfyui import ComfyUI
 from satchel_tools.demo_graphs import to_api, to_ui
-from satchel_tools.demo_models import CLIP
-from satchel_tools.host import Host, run_module
 from support.family_graphs import (
     BY_TEXT,
     SAVE,
     SAVE_WEBP,
-    ModelUse,
     api_of_ui,
     family_graph,
     files_of,
@@ -87,15 +83,19 @@ def start(start_server: StartServer) -> Any:
 
     def start_one(name: str) -> ComfyUI:
         extra = ["--whitelist-custom-nodes", PACK_NAME, "token_mask.py"]
-        return start_server(name, {"custom_nodes/token_mask.py": MASK_NODE}, extra_args=extra)
+        return start_server(
+            name,
+            {"custom_nodes/token_mask.py": MASK_NODE},
+            env={"OMP_NUM_THREADS": "1"},  # such small models lose by more, on a busy machine
+            extra_args=extra,
+        )
 
     return start_one
 
 
 @pytest.fixture(scope="module")
-def author(start: Any, host: Host, family_models: Path, market: Marketplace) -> ComfyUI:
+def author(start: Any, family_models: Path, market: Marketplace) -> ComfyUI:
     """A server with the models of all families in a folder of its own, all of them published."""
-    run_module(host, "support.tiny_vaes", family_models)
     server: ComfyUI = start("author-of-seven")
     uses = dict.fromkeys(use for family in BY_TEXT for use in files_of(family))
     made = {lora_name(family): family.file for family in BY_TEXT}
@@ -155,7 +155,7 @@ def _text(content: bytes) -> str:
 
 
 @pytest.fixture(scope="module", params=FORMS)
-def form(request: pytest.FixtureRequest, recipient: ComfyUI) -> Iterator[str]:
+def form(request: pytest.FixtureRequest, recipient: ComfyUI) -> str:
     """One form; the recipient has no model when it begins, and remembers nothing."""
     for file in (recipient.base / "models").rglob("*.safetensors"):
         file.unlink()
@@ -196,9 +196,3 @@ def test_other_block_weights_make_other_pixels(author: ComfyUI) -> None:
     api["4"]["inputs"]["blocks_1"] = "*=0.5"
 
     assert pixels(author, run(author, api)[0])[1] != before
-
-
-def test_the_text_encoder_is_fetched_once_for_all(recipient: ComfyUI) -> None:
-    """The other families found it present."""
-    assert len(list((recipient.base / "models").rglob(CLIP.name))) == 1
-    assert not ModelUse(CLIP.kind, CLIP.name).base.startswith("tiny")

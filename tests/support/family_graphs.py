@@ -61,18 +61,16 @@ def family_graph(family: Family) -> dict[int, Node]:
     links = {"model": model, "clip": clip} if family.has_encoder else {"model": model}
     nodes[4] = Node("SatchelLoraStack", rows, links, ["MODEL", "CLIP", "LORA_STACK", "STRING"])
     clip = (4, 1) if family.has_encoder else clip
-    for number, text in ((5, "a lantern"), (6, "fog")):
-        encode = Node("CLIPTextEncode", {"text": text}, {"clip": clip}, ["CONDITIONING"])
-        if family.needs_mask:
-            nodes[number + 10] = encode
-            encode = Node("TestTokenMask", {}, {"conditioning": (number + 10, 0)}, ["CONDITIONING"])
-        nodes[number] = encode
+    nodes[5] = Node("CLIPTextEncode", {"text": "a lantern"}, {"clip": clip}, ["CONDITIONING"])
+    if family.needs_mask:
+        nodes[6] = Node("TestTokenMask", {}, {"conditioning": (5, 0)}, ["CONDITIONING"])
+    text = (6, 0) if family.needs_mask else (5, 0)
     nodes[7] = Node(latent, size, {}, ["LATENT"])
     nodes[8] = Node(
         "KSampler",
         {"seed": 5, "control_after_generate": "fixed", "steps": 2, "cfg": 1.0,
          "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0},
-        {"model": (4, 0), "positive": (5, 0), "negative": (6, 0), "latent_image": (7, 0)},
+        {"model": (4, 0), "positive": text, "negative": text, "latent_image": (7, 0)},
         ["LATENT"],
     )  # fmt: skip
     nodes[9] = Node("VAEDecode", {}, {"samples": (8, 0), "vae": vae}, ["IMAGE"])

@@ -22,6 +22,7 @@ from .lora_cases.build import CaseFile, build
 from .lora_cases.matrix import Case
 from .meta_models import CONFIGS
 from .model_families import FAMILIES, Family
+from .tiny_vaes import SD_VAE, write_vaes
 
 Tensors = dict[str, torch.Tensor]
 
@@ -119,16 +120,16 @@ def _save(path: Path, tensors: Tensors, metadata: dict[str, str] | None = None) 
 
 
 def write_all(models: Path) -> None:
-    """Every family's model and LoRA; SD 1.5 as a checkpoint with the demo's CLIP and VAE."""
-    from satchel_tools.demo_models import CLIP, VAE
+    """Every family's model and LoRA, and decoders; SD 1.5 as a checkpoint with the demo's CLIP."""
+    from satchel_tools.demo_models import CLIP
 
+    write_vaes(models / "vae")
     for family in FAMILIES:
         path = models / family.folder / family.file
         shapes = write_diffusion_model(family, path)
         write_lora(family, shapes, models / "loras" / family.file)
         if family.folder == "checkpoints":
-            encoder, vae = (models / file.kind / file.name for file in (CLIP, VAE))
-            _complete_checkpoint(path, encoder, vae)
+            _complete_checkpoint(path, models / CLIP.kind / CLIP.name, models / "vae" / SD_VAE)
 
 
 def _complete_checkpoint(path: Path, encoder: Path, vae: Path) -> None:

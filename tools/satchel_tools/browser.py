@@ -11,8 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    sync_playwright,
+)
 
+from .base_directory import PACK_NAME
 from .comfyui import ComfyUI
 
 FLAGS = (
@@ -25,6 +33,15 @@ FLAGS = (
     "--disable-sync",
     "--force-color-profile=srgb",
 )
+
+OUR_SCRIPTS = f"/extensions/{PACK_NAME}/"
+NEVER_ON_THE_CONSOLE = (
+    *("[ComfyUI Deprecated]", "[ComfyUI Notice]", "[DEPRECATED]"),
+    *("Content Security Policy", PACK_NAME, "Satchel."),
+)
+"""Marks of complaints that are about us, whoever writes them."""
+COMFY_REGISTRY = "https://api.comfy.org/"
+"""Which the frontend itself asks about nodes that are missing."""
 
 # Client coordinates of a spot on a widget that the classic canvas draws; `part` is a share of the
 # node's width.
@@ -52,16 +69,42 @@ def chromium(executable: Path) -> Iterator[Browser]:
 
 
 class Frontend:
-    """One page. What users do is done by mouse and keys; only state is read by script."""
+    """One page. What users do is done by mouse and keys; only state is read by script.
+
+    `errors` fills with what no page of ours may do: throw, complain on the console, import what
+    the frontend calls deprecated or internal, break the server's content policy, ask another host.
+    """
 
     def __init__(self, page: Page, *, vue_nodes: bool) -> None:
         self.page = page
         self.vue_nodes = vue_nodes
         self.errors: list[str] = []
+        self._url = ""
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._heard)
+        page.on("request", self._asked)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type not in ("error", "warning"):
+            return
+        where = message.location.get("url", "")
+        # The frontend itself asks for the sizes of the models in its templates.
+        is_hosts = "/assets/" in where and "Content Security Policy" in message.text
+        marked = any(mark in message.text for mark in NEVER_ON_THE_CONSOLE)
+        # It looks for a help page in the user's language before it takes the English one.
+        ours = OUR_SCRIPTS in where and f"{OUR_SCRIPTS}docs/" not in where
+        if ours or (marked and not is_hosts):
+            self.errors.append(f"console {message.type}: {message.text}")
+
+    def _asked(self, request: Request) -> None:
+        is_remote = request.url.startswith(("http:", "https:", "ws:", "wss:"))
+        allowed = (f"{self._url}/", f"{self._url.replace('http', 'ws', 1)}/", COMFY_REGISTRY)
+        if is_remote and self._url and not request.url.startswith(allowed):
+            self.errors.append(f"asked another host: {request.url}")
 
     def open(self, url: str) -> None:
         """Loads the frontend and waits until its canvas takes input."""
+        self._url = url
         self.page.goto(url)
         self.page.wait_for_function(
             "() => window.app?.vueAppReady && window.app.isGraphReady", timeout=60_000

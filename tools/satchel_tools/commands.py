@@ -54,7 +54,7 @@ def test(arguments: Namespace, more: Sequence[str]) -> int:
     say("== environment")
     python = provide_dev_python(root)
     host = None if arguments.fast else provide_host(root)
-    env, search_path = host_for_pytest(host, root) if host else ({}, [])
+    env, search_path = host_for_pytest(host, root, python) if host else ({}, [])
     selection = ["-k", arguments.k] if arguments.k else []
     only_pytest = bool(selection) or any(_names_a_test(argument) for argument in more)
 
@@ -75,11 +75,14 @@ def _names_a_test(argument: str) -> bool:
     return not argument.startswith("-") and (ROOT / argument.partition("::")[0]).exists()
 
 
-def host_for_pytest(host: Host, root: Path) -> tuple[dict[str, str], list[str]]:
+def host_for_pytest(host: Host, root: Path, python: Path) -> tuple[dict[str, str], list[str]]:
     """The environment variables and the search path of a pytest run with host and browser.
 
     pytest runs in the development Python with the host's packages before its own. Servers are
     booted with the host's Python alone, as for a user who has only cloned us.
+
+    Args:
+        python: one with pip, for what comes from npm.
     """
     minor, _ = host.python_facts
     ours = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -97,6 +100,7 @@ def host_for_pytest(host: Host, root: Path) -> tuple[dict[str, str], list[str]]:
         # Small tensors on two threads wait at every step until both have a core: ten times slower
         # on a machine with other work, and here two processes are that work for each other.
         "OMP_NUM_THREADS": "1",
+        "SATCHEL_AXE": str(provide_node(root, python).axe),
     }
     return env, host.search_path()
 

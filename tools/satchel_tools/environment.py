@@ -49,6 +49,11 @@ class Node:
     modules: Path
 
     @property
+    def axe(self) -> Path:
+        """The script that looks for what keeps people out of a page."""
+        return self.modules / "axe-core" / "axe.min.js"
+
+    @property
     def tsc(self) -> list[str]:
         return [str(self.executable), str(self.modules / "typescript" / "bin" / "tsc")]
 

@@ -45,18 +45,3 @@ export function loadStyles(file = 'satchel.css') {
   const loaded = [...document.querySelectorAll('link')].some((link) => link.href === href)
   if (!loaded) document.head.append(element('link', { rel: 'stylesheet', href }))
 }
-
-/**
- * Lets the browser save a text as a file.
- *
- * @param {string} name
- * @param {string} text JSON
- */
-export function saveFile(name, text) {
-  const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
-  const link = element('a', { href: url, download: name })
-  document.body.append(link)
-  link.click()
-  link.remove()
-  setTimeout(() => URL.revokeObjectURL(url), 10_000)
-}

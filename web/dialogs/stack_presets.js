@@ -5,9 +5,10 @@ import { MAX_FILE_BYTES, rowsHere, savedRows, summary } from '../lib/stack_prese
 import { say } from '../lib/strings.js'
 import { appendRows, readRows, rearrangeRows } from '../widgets/lora_rows.js'
 import { markStepSoon } from '../widgets/undo.js'
-import { button, element, labelled, saveFile } from './elements.js'
+import { button, element, labelled } from './elements.js'
 import { errorLines } from './error_lines.js'
 import { Modal } from './modal.js'
+import { saveJson } from './save_file.js'
 
 /** @typedef {import('../types/comfy').ComfyApp} ComfyApp */
 /** @typedef {import('../types/comfy').Node} Node */
@@ -123,7 +124,7 @@ class StackPresetsDialog {
   async #share({ name }) {
     try {
       const file = await this.satchel.changeStackPresets('share', { name })
-      saveFile(`${safeName(name) || 'preset'}.stack.json`, JSON.stringify(file, null, 2))
+      saveJson(`${safeName(name) || 'preset'}.stack.json`, file)
     } catch (error) {
       this.#warn(error)
     }

@@ -1,6 +1,7 @@
 /** Progress of a job in words and as a share, from the events that the server sends. */
 
 import { formatBytes } from './bytes.js'
+import { say } from './strings.js'
 
 /** @typedef {import('../types/satchel').Progress} Progress */
 
@@ -23,6 +24,11 @@ export class JobProgress {
       const part = event.total ? event.done / event.total : 0
       const share = event.files_total ? (event.files_done + part) / event.files_total : part
       return { text: `Reading ${event.name}`, share: Math.min(1, share) || null }
+    }
+    if (event.state === 'packing') {
+      const part = event.total ? event.done / event.total : 0
+      const share = event.files_total ? (event.files_done + part) / event.files_total : part
+      return { text: say('export.packing', { name: event.name }), share: Math.min(1, share) || null }
     }
     if (event.state === 'resolving') return { text: 'Asking the marketplaces', share: null }
     return { text: 'Finishing', share: null }

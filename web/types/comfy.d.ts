@@ -119,6 +119,8 @@ export interface SavedGraph {
   nodes: SavedNode[]
   extra?: Record<string, unknown>
   definitions?: { subgraphs?: SavedGraph[] }
+  groups?: unknown
+  links?: unknown
   id?: string
 }
 
@@ -174,9 +176,10 @@ export interface ComfyApp {
   extensionManager: {
     toast: { add(message: ToastMessage): void }
     command: { execute(id: string): Promise<void> }
-    setting: { get(id: string): unknown }
+    setting: { get(id: string): unknown; set(id: string, value: unknown): Promise<void> }
     workflow: { activeWorkflow: Workflow | null }
   }
+  ui: { settings: EventTarget }
   registerExtension(extension: Record<string, unknown>): void
   graphToPrompt(): Promise<{ workflow: SavedGraph; output: ApiGraph }>
   loadGraphData(
@@ -194,6 +197,7 @@ export interface ComfyApp {
 
 export interface ComfyApi extends EventTarget {
   clientId?: string
+  apiURL(route: string): string
   fetchApi(route: string, options?: RequestInit): Promise<Response>
   apiURL(route: string): string
 }

@@ -1,6 +1,6 @@
 /** JSON of the routes under /satchel/v1. */
 
-import type { SavedGraph } from './comfy'
+import type { ApiGraph, SavedGraph } from './comfy'
 
 export type PlanState = 'present' | 'renamed' | 'missing' | 'login' | 'gone' | 'refused'
 
@@ -21,13 +21,32 @@ export interface PlannedModel {
   /** Only nodes that do not run name it. */
   optional?: boolean
   licence?: string | null
+  /** Civitai's licence flags. */
+  permissions?: Record<string, boolean | string>
   /** Civitai's bit mask. */
   nsfw_level?: number | null
   gated?: boolean
+  /** Its format can run code when it is loaded. */
+  can_run_code?: boolean
+  /** False for a host of none of the marketplaces. */
+  known_source?: boolean
+}
+
+export interface PlannedPack {
+  id: string | null
+  repository: string | null
+  version: string | null
+  node_types: string[]
+  state: 'installed' | 'other_version' | 'missing'
+  installed_version: string | null
+  /** What fetches it, for a person to run. */
+  command: string | null
 }
 
 export interface Plan {
   models: PlannedModel[]
+  /** Missing where nobody knows the folders of custom nodes. */
+  node_packs?: PlannedPack[]
   bytes_to_fetch: number
   bytes_free: number
   /** Every model is here, if perhaps under another name. */
@@ -46,18 +65,51 @@ export interface Rewrite {
 export interface PlanResult {
   plan: Plan
   graph: SavedGraph | null
+  prompt: ApiGraph | null
   rewrites: Rewrite[]
+  /** Files of a bundle that the input folder does not have; only of plans. */
+  inputs?: { name: string; bytes: number }[]
 }
 
 export interface InstallResult extends PlanResult {
   installed: { directory: string; name: string; sha256: string; bytes: number }[]
 }
 
+export interface LockedModel {
+  name: string
+  directory: string
+  sha256?: string | null
+  size?: number | null
+  sources?: { kind: string; url: string; air?: string }[]
+  licence?: string | null
+  permissions?: Record<string, boolean | string>
+}
+
 export interface ExportResult {
   graph: SavedGraph
-  lock: { models: { name: string; directory: string }[] }
+  prompt: ApiGraph | null
+  lock: {
+    models: LockedModel[]
+    node_packs?: { cnr_id?: string; aux_id?: string; version?: string; node_types?: string[] }[]
+  }
   unresolved: { name: string; directory: string; reason: string }[]
   removed: string[]
+  png_base64?: string
+  webp_base64?: string
+}
+
+export interface BundleResult extends ExportResult {
+  /** Id of the file to fetch. */
+  file: string
+  bytes: number
+  left_out: string[]
+}
+
+/** Where somebody says that a model is published. */
+export interface GivenReference {
+  directory: string
+  name: string
+  reference: string
 }
 
 export interface ConvertedNode {
@@ -92,7 +144,7 @@ export interface NodeSelection {
 
 export interface Progress {
   job?: string
-  state: 'hashing' | 'resolving' | 'downloading' | 'unpacking' | 'waiting' | 'done' | 'failed'
+  state: 'hashing' | 'resolving' | 'downloading' | 'unpacking' | 'packing' | 'waiting' | 'done' | 'failed'
   name: string
   /** Bytes of the file named. */
   done: number
@@ -116,9 +168,17 @@ export interface JobStatus {
   error?: ErrorBody
 }
 
-export interface SentDocument {
-  json: SavedGraph
-  name?: string
+/** A workflow as a graph, as a file's bytes, or as a bundle that was handed over before. */
+export type SentDocument = { name?: string } & (
+  | { json: SavedGraph | PostedGraph }
+  | { base64: string }
+  | { upload: string }
+)
+
+/** What a queue client posts: both forms of a graph. */
+export interface PostedGraph {
+  prompt: ApiGraph
+  extra_data: { extra_pnginfo: { workflow: SavedGraph } }
 }
 
 export interface BlockSlot {

@@ -6,7 +6,7 @@ The order is the order of candidates in an answer.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from functools import cache
 
 from . import (
@@ -30,12 +30,12 @@ from . import (
 )
 from .architecture import Architecture
 from .encoders import ENCODERS
-from .layout import Indices, Layout, Rule, Shape, split_path
+from .layout import Indices, Layout, Rule, Shape, join_path, split_path
 
 __all__ = [
     "ARCHITECTURES", "ENCODERS", "Architecture", "Indices", "Layout", "Rule",
     "RuleTable", "Shape", "architecture_rules", "encoder_rules",
-    "matching_namings", "split_path", "stack_blocks",
+    "join_path", "matching_namings", "split_path", "stack_blocks",
 ]  # fmt: skip
 
 _FAMILIES = (
@@ -78,11 +78,12 @@ def stack_blocks(architecture_id: str) -> dict[str, dict[str, frozenset[str]]]:
     return found
 
 
-def matching_namings(
-    table: RuleTable, skeleton: str, shape: Shape, indices: Set[Indices]
-) -> set[str]:
-    """The namings under which `table` has all modules of this skeleton, shape and numbers."""
-    fitting = [rule for rule in table.get(skeleton, ()) if rule.fits(shape)]
+def matching_namings(rules: Sequence[Rule], shape: Shape, indices: Set[Indices]) -> set[str]:
+    """The namings under which there are all modules of this shape and these numbers.
+
+    `rules` are those of the modules' skeleton.
+    """
+    fitting = [rule for rule in rules if rule.fits(shape)]
     namings = {rule.naming for rule in fitting if indices <= rule.indices}
     if namings or len(fitting) < 2:
         return namings

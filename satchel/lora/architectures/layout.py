@@ -41,6 +41,12 @@ def split_path(path: str) -> tuple[str, Indices]:
     return "#".join(parts[::2]), tuple(parts[1::2])
 
 
+def join_path(skeleton: str, indices: Indices) -> str:
+    """The path that `split_path` split."""
+    parts = skeleton.split("#")
+    return parts[0] + "".join(f"_{n}{rest}" for n, rest in zip(indices, parts[1:], strict=False))
+
+
 class Shape(NamedTuple):
     """What a module's tensors tell about its weight; None or 0 = not told."""
 

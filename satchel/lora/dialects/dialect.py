@@ -19,7 +19,7 @@ class KeyFacts:
     """Architectures it may be for; none when unknown."""
     roles: frozenset[str]
     names: str
-    """All module names as written, one per line."""
+    """The module names as written, block numbers as `#`, one per line."""
     trainer: str | None = None
     """By the metadata."""
 

@@ -16,7 +16,8 @@ from satchel.workflow.bare_names import BareNames, names_in_text, with_names
 from satchel.workflow.collect import named_models
 from satchel.workflow.documents import read_json
 from satchel.workflow.export import export
-from satchel.workflow.places import api_places, rename, ui_places
+from satchel.workflow.place import rename
+from satchel.workflow.places import api_places, ui_places
 from satchel.workflow.plan import plan_document
 from satchel.workflow.rewrite import rewrite
 

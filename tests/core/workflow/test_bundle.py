@@ -14,11 +14,12 @@ from support.graphs import api_graph, api_node, subgraph, ui_graph, ui_node
 from support.marketplace import Marketplace
 from support.models import write_safetensors
 
-from satchel.errors import HashMismatchError, UnsafePathError
+from satchel.errors import CancelledError, HashMismatchError, UnsafePathError
 from satchel.identity import Source
+from satchel.progress import Cancellation, Progress
 from satchel.workflow.author import build_lock
 from satchel.workflow.bundle import bundle_contents, input_names, write_bundle
-from satchel.workflow.bundle_inputs import place_inputs
+from satchel.workflow.bundle_inputs import inputs_to_write, place_inputs
 from satchel.workflow.documents import WorkflowDocument, read_bytes, read_file, read_json
 from satchel.workflow.export import export
 from satchel.workflow.install import install
@@ -282,3 +283,61 @@ def test_a_link_in_the_input_folder_is_not_followed(tmp_path: Path):
         place_inputs(bundled(tmp_path), tmp_path / "input")
 
     assert not (tmp_path / "elsewhere.png").exists()
+
+
+def test_an_input_that_gets_another_name_has_it_in_a_ui_graph_and_its_subgraphs_too(
+    tmp_path: Path,
+):
+    folder = tmp_path / "input"
+    folder.mkdir()
+    (folder / "cat.png").write_bytes(b"other")
+    inner = subgraph(ui_node(7, "LoadImage", ["cat.png", "image"]))
+    ui = ui_graph(
+        ui_node(1, "LoadImage", ["cat.png [input]", "image"]),
+        ui_node(2, "PrimitiveString", ["cat.png"]),
+        ui_node(3, "LoadImageMask", {"image": "cat.png"}),
+    )
+    ui["definitions"] = {"subgraphs": [inner]}
+    path = tmp_path / "b.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("b.json", json.dumps(ui))
+        archive.writestr("input/cat.png", b"a cat")
+    document = read_file(path)
+
+    assert list(inputs_to_write(document, folder)) == ["cat.png"]
+    placed = place_inputs(document, folder).ui
+
+    assert placed is not None
+    values = [node["widgets_values"] for node in placed["nodes"]]
+    assert values == [["cat (1).png", "image"], ["cat.png"], {"image": "cat (1).png"}]
+    (found,) = placed["definitions"]["subgraphs"]
+    assert found["nodes"][0]["widgets_values"] == ["cat (1).png", "image"]
+
+
+def test_an_input_that_is_here_as_it_is_need_not_be_written(tmp_path: Path):
+    document = bundled(tmp_path)
+    folder = tmp_path / "input"
+    assert list(inputs_to_write(document, folder)) == ["cat.png"]
+
+    place_inputs(document, folder)
+
+    assert inputs_to_write(document, folder) == {}
+
+
+def test_packing_tells_how_far_it_is_and_can_be_stopped(
+    author: Workspace, ink: Path, tmp_path: Path
+):
+    portable = export(graph(), build_lock(graph(), author))
+    contents = bundle_contents("g", portable, author, inputs=None, with_models=True)
+    told: list[Progress] = []
+    cancellation = Cancellation()
+
+    write_bundle(tmp_path / "g.zip", contents, author.watched(told.append, cancellation))
+    cancellation.cancel()
+    with pytest.raises(CancelledError):
+        write_bundle(tmp_path / "no.zip", contents, author.watched(told.append, cancellation))
+
+    assert [(each.state, each.done, each.total) for each in told] == [
+        ("packing", ink.stat().st_size, ink.stat().st_size)
+    ]
+    assert [path.name for path in tmp_path.glob("*.zip")] == ["g.zip"]

@@ -29,7 +29,8 @@ from satchel.workflow.documents import read_json
 from satchel.workflow.export import export
 from satchel.workflow.loaders import CORE_LOADERS
 from satchel.workflow.lock import Lock, LockedModel
-from satchel.workflow.places import api_places, names_model, ui_places
+from satchel.workflow.places import api_places, ui_places
+from satchel.workflow.widget_names import names_model
 
 LOADERS = sorted(CORE_LOADERS)
 

@@ -9,7 +9,7 @@ import pytest
 from support.graphs import api_graph, api_node, subgraph, ui_graph, ui_node
 
 from satchel.workflow.documents import read_json
-from satchel.workflow.pack_plan import installed_packs, packs_of, plan_packs, repository_of
+from satchel.workflow.node_packs import installed_packs, packs_of, plan_packs
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -51,19 +51,35 @@ def test_packs_are_told_by_what_the_frontend_writes_on_nodes():
         subgraphs=[subgraph(inner)],
     )
 
-    assert [(p.id, p.repository, p.version, list(p.node_types)) for p in packs_of(graph)] == [
-        ("rgthree-comfy", "", "1.0.0", ["A", "B"]),
-        ("", "github.com/owner/repo", COMMIT, ["Deep"]),
+    assert [(p.cnr_id, p.address, p.ver, p.node_types) for p in packs_of(graph)] == [
+        ("rgthree-comfy", "", "1.0.0", ("A", "B")),
+        ("", "https://github.com/owner/repo", COMMIT, ("Deep",)),
     ]
 
 
-def test_packs_of_the_lock_count_too():
-    pack = {"cnr_id": "kjnodes", "version": "1.2", "node_types": ["X"]}
-    graph = document(extra={"satchel": {"version": 1, "models": [], "node_packs": [pack, {}]}})
+def locked(*packs: dict[str, Any]) -> dict[str, Any]:
+    return {"version": 1, "models": [], "node_packs": list(packs)}
 
-    assert [(p.id, p.version, list(p.node_types)) for p in packs_of(graph)] == [
-        ("kjnodes", "1.2", ["X"]),
+
+def test_the_lock_counts_before_what_a_node_remembers():
+    pack = {"cnr_id": "kjnodes", "version": "1.2", "node_types": ["X", "Gone"]}
+    gone = {"cnr_id": "gone", "node_types": ["Gone"]}
+    old = node("X", cnr_id="kjnodes", ver="1.0")
+    graph = document(old, extra={"satchel": locked(pack, gone, {})})
+
+    assert [(p.cnr_id, p.version, p.node_types) for p in packs_of(graph)] == [
+        ("kjnodes", "1.2", ("X",)),
     ]
+
+
+def test_a_lock_alone_names_all_its_packs():
+    elsewhere = {"repository": "https://codeberg.org/ada/x", "commit": COMMIT}
+
+    found = packs_of(read_json(locked({"cnr_id": "kjnodes"}, elsewhere, {}), "x.lock.json"))
+
+    assert [(p.label, p.ver) for p in found] == [
+        ("kjnodes", ""), ("codeberg.org/ada/x", COMMIT),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -79,7 +95,23 @@ def test_packs_of_the_lock_count_too():
     ],
 )
 def test_a_name_that_a_shell_could_misread_is_no_pack(properties: dict[str, Any]):
-    assert packs_of(document(node("A", **properties))) == []
+    assert packs_of(document(node("A", **properties))) == ()
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [
+        {"cnr_id": "--help"},
+        {"aux_id": "--upload-pack=x/y"},
+        {"repository": "--upload-pack=x"},
+        {"repository": "https://evil.example/$(id)"},
+        {"repository": "ext::sh -c id"},
+        {"repository": "https://codeberg.org/../x"},
+        {"repository": "https://127.0.0.1/--x"},
+    ],
+)
+def test_so_it_is_in_a_lock(pack: dict[str, Any]):
+    assert packs_of(read_json(locked(pack), "x.lock.json")) == ()
 
 
 def test_a_version_that_is_none_is_left_out():
@@ -88,23 +120,7 @@ def test_a_version_that_is_none_is_left_out():
     assert pack.version == ""
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("owner/repo", "github.com/owner/repo"),
-        ("https://github.com/owner/repo.git", "github.com/owner/repo"),
-        ("https://gitlab.com/owner/repo/", "gitlab.com/owner/repo"),
-        ("git@github.com:owner/repo.git", "github.com/owner/repo"),
-        ("https://user:secret@github.com/owner/repo", ""),
-        ("file:///etc/x", ""),
-        ("", ""),
-    ],
-)
-def test_repositories_are_one_text_however_they_are_written(text: str, expected: str):
-    assert repository_of(text) == expected
-
-
-PROJECT = '[project]\nname = "rgthree-comfy"\nversion = "1.0.0"\n'
+PROJECT = '[project]\nname = "rgthree-comfy"\nversion = "1.0.0"\n[tool.comfy]\nPublisherId = "x"\n'
 
 
 @pytest.mark.parametrize(
