@@ -92,9 +92,7 @@ def test_a_shared_file_carries_the_digests_that_are_known(presets):
     ((again,), digests) = read_shared(json.dumps(document))
 
     assert again.rows == preset.rows
-    here = with_local_names(
-        again, digests, lambda name, sha256: sha256 and "mine/ink 2.pt"
-    )
+    here = with_local_names(again, digests, lambda name, sha256: sha256 and "mine/ink 2.pt")
     assert [row["lora"] for row in here.rows] == [
         "mine/ink 2.pt", "wash.safetensors", "mine/ink 2.pt",
     ]  # fmt: skip
