@@ -228,7 +228,7 @@ def _share(comfy: ComfyUI, author: Path) -> dict[str, Any]:
 def _take_import(
     browser: Browser, comfy: ComfyUI, graph: dict[str, Any], to: Path, palette: str
 ) -> None:
-    page = open_frontend(browser, comfy, vue_nodes=True, width=1100, height=760, palette=palette)
+    page = open_frontend(browser, comfy, vue_nodes=True, width=1100, height=900, palette=palette)
     page.run(
         "([graph, name]) => { void app.loadGraphData(graph, true, true, name) }", [graph, NAME]
     )
