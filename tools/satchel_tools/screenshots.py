@@ -49,6 +49,16 @@ SHARED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("soft-vae.safetensors", "vae", 3_347_456, {"type": "VAE"}),
 ]
 UNPUBLISHED = "my-own-faces.safetensors"
+WIDTH = 440
+"""Of the LoRA Stack in its own pictures: names of usual length fit."""
+_TO_Q = "transformer_blocks_0_attn1_to_q"
+MODULES = {
+    f"lora_unet_down_blocks_1_attentions_0_{_TO_Q}": 640,
+    f"lora_unet_down_blocks_2_attentions_1_{_TO_Q}": 1280,
+    f"lora_unet_mid_block_attentions_0_{_TO_Q}": 1280,
+    f"lora_unet_up_blocks_0_attentions_1_{_TO_Q}": 1280,
+}
+"""Modules of SDXL and their sizes: enough for the block weights of a row to be drawn."""
 PALETTES = (("dark", ""), ("light", "-light"))
 """The frontend's palettes, and what the names of their pictures end with."""
 
@@ -85,7 +95,7 @@ def _take_all(host: Host, folder: Path, to: Path) -> None:
         executable = provide_chromium(folder / "chromium.log")
         with ComfyUI(host, folder / "comfy", env=env) as comfy, chromium(executable) as browser:
             for name in ROWS[1::5]:
-                write_sparse_model(comfy.base / "models" / "loras" / name, 4096)
+                _write_lora(comfy.base / "models" / "loras" / name)
             for vue_nodes, name in ((False, "lora-stack.png"), (True, "lora-stack-nodes2.png")):
                 _take_stack(browser, comfy, to / name, vue_nodes=vue_nodes)
             _take_stack(browser, comfy, to / "lora-stack-light.png", palette="light")
@@ -108,6 +118,17 @@ def write_sparse_model(path: Path, size: int) -> Path:
         file.write(struct.pack("<Q", len(header)) + header.encode())
         file.truncate(8 + len(header) + size)
     return path
+
+
+def _write_lora(path: Path) -> None:
+    from support.models import write_safetensors
+
+    shapes = {}
+    for module, size in MODULES.items():
+        shapes[f"{module}.lora_down.weight"] = (1, size)
+        shapes[f"{module}.lora_up.weight"] = (size, 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_safetensors(path, shapes, dtype="F16")
 
 
 def _example(rows: list[Any]) -> dict[str, Any]:
@@ -145,8 +166,19 @@ def _take_stack(
     graph = _example(ROWS)
     graph["nodes"] = [node for node in graph["nodes"] if node["id"] == STACK]
     page.load({**graph, "links": []}, name="stack")
-    page.run("() => { app.canvas.ds.offset = [200, 80]; app.canvas.ds.scale = 1 }")
-    page.page.wait_for_timeout(500)
+    # As small as its rows are, and below what floats over the canvas.
+    page.run(
+        """(width) => {
+          const node = app.rootGraph.nodes[0]
+          node.pos = [0, 0]
+          node.setSize([width, node.computeSize()[1]])
+          app.canvas.ds.offset = [200, 200]
+          app.canvas.ds.scale = 1
+          app.canvas.setDirty(true, true)
+        }""",
+        WIDTH,
+    )
+    page.page.wait_for_timeout(1500)
     left, top, width, height = page.run(
         """() => {
           const node = app.rootGraph.nodes[0]
