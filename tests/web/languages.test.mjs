@@ -48,7 +48,7 @@ const QUOTED = /(['"`])(?:(?!\1).)*\1/g
 /** What the host translates by ids, what is for the log, and what nobody sees. */
 const OTHERS = /^\s*(\*|\/\/|\/\*|import |(name|label|tooltip): )|console\.|throw new \w*Error\(['"`]/
 
-/** Texts in quotes that look like sentences: a capital first, several words; names of keys do not. */
+/** Texts in quotes that look like sentences: a capital first, several words; names do not. */
 function englishIn(source) {
   return source
     .split('\n')
@@ -56,7 +56,7 @@ function englishIn(source) {
     .flatMap((line) => line.match(QUOTED) ?? [])
     .filter((text) => {
       const words = text.slice(1, -1).replace(/\$\{[^}]*\}/g, '')
-      return /^(?!(Alt|Ctrl) )[A-Z]/.test(words) && /[a-z]{2}/.test(words) && words.includes(' ')
+      return /^(?!Alt |Ctrl |Hugging Face$)[A-Z]/.test(words) && /[a-z]{2}/.test(words) && words.includes(' ')
     })
 }
 
