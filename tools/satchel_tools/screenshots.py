@@ -145,7 +145,7 @@ def _take_stack(
     graph = _example(ROWS)
     graph["nodes"] = [node for node in graph["nodes"] if node["id"] == STACK]
     page.load({**graph, "links": []}, name="stack")
-    page.run("() => { app.canvas.ds.offset = [200, 80]; app.canvas.ds.scale = 1 }")
+    page.run("() => { app.canvas.ds.offset = [-250, 160]; app.canvas.ds.scale = 1 }")
     page.page.wait_for_timeout(500)
     left, top, width, height = page.run(
         """() => {
