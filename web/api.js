@@ -100,6 +100,49 @@ export class SatchelApi {
   }
 
   /**
+   * The stack presets of the server.
+   *
+   * @returns {Promise<import('./types/satchel').StackPresets>}
+   */
+  stackPresets() {
+    return this.#request('GET', '/stack-presets')
+  }
+
+  /**
+   * Changes the stack presets, or shares one as the content of a file.
+   *
+   * @param {'save' | 'delete' | 'share' | 'import'} action
+   * @param {{name?: string, rows?: unknown[], replace?: boolean, file?: unknown}} body
+   * @returns {Promise<any>} the presets as they are then; for `share` the file
+   */
+  changeStackPresets(action, body) {
+    return this.#request('POST', `/stack-presets/${action}`, body)
+  }
+
+  /**
+   * What is known of LoRA files: here, their trigger words.
+   *
+   * @param {string[]} names
+   * @returns {Promise<import('./types/satchel').KnownWords[]>}
+   */
+  async wordsOf(names) {
+    const files = names.map((name) => ({ kind: 'loras', name }))
+    return (await this.#request('POST', '/model-info', { files })).models
+  }
+
+  /**
+   * How much a LoRA changes each slot of an architecture. Its file is read for that.
+   *
+   * @param {string} lora
+   * @param {string} architecture
+   * @param {AbortSignal} signal
+   * @returns {Promise<{norms: Record<string, number>, unmeasured: number}>}
+   */
+  blockNorms(lora, architecture, signal) {
+    return this.runJob('block-norms', { lora, architecture }, () => {}, signal)
+  }
+
+  /**
    * All LoRAs that are here, with what is known of each.
    *
    * @param {{known: string, model: {directory: string, name: string} | null}} body
@@ -196,7 +239,7 @@ export class SatchelApi {
    * Starts a job and follows it to its end, by websocket events and, since those may be missing,
    * by polling.
    *
-   * @param {'plan' | 'install' | 'export' | 'bundle' | 'scan' | 'updates'} action
+   * @param {'plan' | 'install' | 'export' | 'bundle' | 'scan' | 'updates' | 'block-norms'} action
    * @param {Record<string, unknown>} document a workflow, or what the action takes instead
    * @param {(progress: Progress) => void} onProgress
    * @param {AbortSignal} signal cancels the job on the server

@@ -322,3 +322,22 @@ export interface LibraryDetails {
   note: { text: string; trigger_words: string[] }
   notes: { origin: string; text: string }[]
 }
+
+export interface StackPreset {
+  name: string
+  rows: import('../lib/rows.js').Row[]
+  /** Unix time. */
+  saved_at: number
+}
+
+export interface StackPresets {
+  presets: StackPreset[]
+  /** Names that presets of a file were given. */
+  imported?: string[]
+}
+
+export interface KnownWords {
+  name: string
+  /** `user`, a marketplace, `header`, or a format of other programs' files. */
+  words_by_origin: { origin: string; words: string[] }[]
+}

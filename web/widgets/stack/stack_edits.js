@@ -1,5 +1,7 @@
 /** What users do to the rows of a LoRA Stack node. */
 
+import { openStackPresets } from '../../dialogs/stack_presets.js'
+import { openTriggerWords } from '../../dialogs/words_panel.js'
 import { allScaled, allToggled } from '../../lib/row_tags.js'
 import { nameParts, withStrength } from '../../lib/row_view.js'
 import { inputName, newRow, withMoved, withSkipToggled, withWindowToggled } from '../../lib/rows.js'
@@ -298,6 +300,11 @@ export class StackEdits {
       scaleAll: (factor) => this.#scale(factor, true),
       copyAll: () => void this.#copy(this.#rows()),
       paste: async () => this.#paste(await pastedRows(this.host.names)),
+      presets: () => {
+        const { app, satchel, names } = this.host
+        void openStackPresets(this.node, app, satchel, names)
+      },
+      words: () => void openTriggerWords(this.node, this.host.app, this.host.satchel),
       removeAll: () => {
         this.#rearrange([])
         this.#sayRemoved(say('rows.allRemoved'))
