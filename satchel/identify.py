@@ -12,6 +12,8 @@ from .errors import ModelNotFoundError
 from .examine import SAFETENSORS, examine, facts_of
 from .folders import LocalModel
 from .hashes import DEFAULT_KINDS, FileDigests, computable, unavailable
+from .lora.identify import explain_refusals
+from .lora.training import read_training
 from .model_info import model_info
 from .safetensors_header import read_header
 from .workspace import Workspace
@@ -32,12 +34,17 @@ _NO_FACTS: dict[str, Any] = {
 
 
 def identify_file(
-    path: Path, workspace: Workspace, kinds: Collection[DigestKind] = DEFAULT_KINDS
+    path: Path,
+    workspace: Workspace,
+    kinds: Collection[DigestKind] = DEFAULT_KINDS,
+    *,
+    explain: bool = False,
 ) -> dict[str, Any]:
     """Facts about one file, in the shape that `satchel identify --json` prints.
 
     Args:
         kinds: digests to compute beside those that are known.
+        explain: adds `ruled_out`, why a LoRA is of no other architecture and in no other dialect.
 
     Raises:
         ModelNotFoundError: there is no such file.
@@ -50,9 +57,13 @@ def identify_file(
         )
     facts: dict[str, Any] = _NO_FACTS
     claims: tuple[Claim, ...] = ()
+    resolution: list[int] | None = None
+    ruled_out: dict[str, dict[str, str]] = {}
     if path.suffix.lower() in SAFETENSORS:
         header = read_header(path)
         facts, claims = facts_of(header), header_claims(header.metadata)
+        resolution = list(read_training(header.metadata).resolution or ()) or None
+        ruled_out = explain_refusals(header) if explain else {}
     kind = workspace.folders.kind_of(path)
     model = LocalModel.at(kind or "", path.name, path)
     digests = _digests(model, workspace, kinds)
@@ -70,6 +81,8 @@ def identify_file(
         "unavailable": dict(unavailable(kinds, digests)),
         "kind": kind or ("loras" if facts["algorithm"] else None),
         **facts,
+        "training_resolution": resolution,
+        **({"ruled_out": ruled_out} if explain else {}),
         "claims": [
             {"kind": claim.kind, "hex": claim.hex, "origin": claim.origin,
              "true": digests.by_kind().get("AutoV3") == claim.hex}

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .downloads.publish import renamed_note
-from .file_names import check_format, destination
+from .file_names import destination
 from .folders import LocalModel
 from .hashes import FileDigests
 from .identity import ModelIdentity
@@ -54,13 +54,12 @@ def obtain(
         pinned_only: refuses such a file.
 
     Raises:
-        ForbiddenFormatError, UnsafePathError: it may not be installed here.
+        ForbiddenFormatError, ForbiddenSizeError, UnsafePathError: it may not be installed here.
         SatchelError: as `Resolver.offered`, `Downloader.fetch` and `Downloader.fetch_unpinned`.
     """
     resolver = workspace.resolver()
     ask = resolver.resolve if pinned_only else resolver.offered
     offer = ask(reference, kind)
-    check_format(offer.name, allow_pickle=workspace.settings.allow_pickle)
     target = destination(workspace.folders, offer.kind, offer.name)
     obtained = _here(offer, workspace) or _fetch(offer, target, workspace)
     _remember(reference, obtained, workspace)
@@ -81,6 +80,8 @@ def _here(offer: ModelIdentity, workspace: Workspace) -> Obtained | None:
 
 
 def _fetch(offer: ModelIdentity, target: Path, workspace: Workspace) -> Obtained:
+    workspace.settings.check_allowed(offer, unsized=True)
+    workspace.settings.policy.check_total(offer.size or 0)
     downloader = workspace.downloader()
     if offer.sha256 is not None:
         path, digests = downloader.fetch(offer, target)

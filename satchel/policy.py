@@ -69,8 +69,17 @@ class Policy:
         """Whether the operator named this extension."""
         return self.formats is not None and _suffix(name) in self.formats
 
-    def check(self, model: ModelIdentity) -> None:
+    @property
+    def most_bytes(self) -> int | None:
+        """What no single file may exceed."""
+        return min((n for n in (self.max_file_bytes, self.max_total_bytes) if n is not None),
+                   default=None)  # fmt: skip
+
+    def check(self, model: ModelIdentity, *, unsized: bool = False) -> None:
         """Refuses a model that the rules do not allow.
+
+        Args:
+            unsized: lets a size that is not known pass, because the transfer will tell it.
 
         Raises:
             ForbiddenFormatError, ForbiddenSizeError: by its extension, by its size.
@@ -82,14 +91,8 @@ class Policy:
                 name=model.name,
             )
         most = self.max_file_bytes
-        if most is not None and (model.size is None or model.size > most):
-            size = "of unknown size" if model.size is None else f"of {model.size} bytes"
-            raise ForbiddenSizeError(
-                f"{model.name!r} is {size}, and this machine's policy allows {most} bytes.",
-                hint=f"Its operator sets max_file_bytes in {FILE_NAME}.",
-                name=model.name,
-                allowed=most,
-            )
+        if most is not None and (not unsized if model.size is None else model.size > most):
+            raise too_large(model.name, model.size, most)
 
     def check_total(self, size: int) -> None:
         """Refuses an installation that is too large altogether.
@@ -104,6 +107,17 @@ class Policy:
                 hint=f"Its operator sets max_total_bytes in {FILE_NAME}.",
                 allowed=most,
             )
+
+
+def too_large(name: str, size: int | None, allowed: int) -> ForbiddenSizeError:
+    """The refusal of one file; a size of None is one that nobody tells."""
+    told = "of unknown size" if size is None else f"of {size} bytes"
+    return ForbiddenSizeError(
+        f"{name!r} is {told}, and this machine's policy allows {allowed} bytes.",
+        hint=f"Its operator sets max_file_bytes and max_total_bytes in {FILE_NAME}.",
+        name=name,
+        allowed=allowed,
+    )
 
 
 def read_policy(path: Path | None, environ: Mapping[str, str]) -> Policy:

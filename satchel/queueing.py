@@ -10,7 +10,7 @@ from pathlib import Path
 from .downloads import Downloader, QueueEntry, QueueRunner, TransferLimits
 from .downloads.housekeeping import delete_stale, order_of, stale_files
 from .downloads.queue_values import ACTIVE
-from .file_names import check_format, destination
+from .file_names import destination
 from .folders import LocalModel
 from .hashes import FileDigests
 from .identity import ModelIdentity
@@ -23,12 +23,18 @@ def enqueue(model: ModelIdentity, workspace: Workspace, *, priority: int = 0) ->
     """Appends a model to the queue, for its kind's folder.
 
     Raises:
-        ForbiddenFormatError, UnsafePathError: it may not be installed here.
+        ForbiddenFormatError, ForbiddenSizeError, UnsafePathError: it may not be installed here, or
+            not beside all that waits.
         InvalidInputError: it has no source that may be kept.
     """
-    check_format(model.name, allow_pickle=workspace.settings.allow_pickle)
+    workspace.settings.check_allowed(model, unsized=True)
     target = destination(workspace.folders, model.kind, model.name)
-    return workspace.queue().add(model, target, priority=priority)
+    queue = workspace.queue()
+    waiting = {(entry.model.sha256, entry.destination.parent): entry.model.size or 0
+               for entry in queue.entries() if entry.state in ACTIVE}  # fmt: skip
+    waiting[model.sha256, target.parent] = model.size or 0
+    workspace.settings.policy.check_total(sum(waiting.values()))
+    return queue.add(model, target, priority=priority)
 
 
 def make_runner(

@@ -1,8 +1,10 @@
 """A safetensors header in the very form that its library writes, read by columns.
 
-A LoRA's header has thousands of entries. Split at its quotation marks, the text is a table of ten
-columns, and each step is one call over all of them; `json` makes three objects of each entry first.
-Whatever is not exactly of this form gives None, and is read, or refused, as any other JSON.
+A LoRA's header has thousands of entries. Cut at the signs that all of them share, the text is a
+table of names, kinds and offsets, and each step is one call over a whole column; `json` makes three
+objects of each entry first. Offsets are not read but written: as they must be when each tensor
+begins where the one before it ends. Whatever is not exactly of this form gives None, and is read,
+or refused, as any other JSON.
 """
 
 from __future__ import annotations

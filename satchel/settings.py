@@ -9,11 +9,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from .credentials import CredentialFile, checked_token, credentials_path
 from .errors import InvalidInputError
+from .file_names import check_format
+from .identity import ModelIdentity
 from .policy import Policy, read_policy
 
 LORA_CACHE_BYTES = 1 << 30
@@ -89,9 +91,32 @@ class Settings:
         """How a source is asked."""
         return self.sources.get(kind) or SourceSettings(SOURCES[kind].url)
 
+    def rules(self) -> dict[str, Any]:
+        """What anybody may know of how the operator wants it; no address and no token."""
+        return {
+            "sources": {kind: self.asks(kind) for kind in SOURCES},
+            "pickle": self.allow_pickle,
+            "node_downloads": self.node_downloads,
+            "background_hashing": self.background_hashing,
+            "update_check_hours": self.update_check_hours,
+        }
+
     def asks(self, kind: str) -> bool:
         """Whether a source may be asked; those that are no site always may."""
         return kind not in SOURCES or bool(self.source(kind).url)
+
+    def check_allowed(self, model: ModelIdentity, *, unsized: bool = False) -> None:
+        """Refuses a model that may not be installed on this machine, by whatever way.
+
+        Args:
+            unsized: as of `Policy.check`.
+
+        Raises:
+            ForbiddenFormatError, ForbiddenSizeError: by its extension, by its size.
+        """
+        named = self.policy.allows_format(model.name)
+        check_format(model.name, allow_pickle=self.allow_pickle or named)
+        self.policy.check(model, unsized=unsized)
 
     @classmethod
     def from_environment(

@@ -1,5 +1,7 @@
 /** The server's routes under /satchel/v1, and its jobs. */
 
+import { say } from './lib/strings.js'
+
 /** @typedef {import('./types/satchel').Progress} Progress */
 /** @typedef {import('./types/satchel').JobStatus} JobStatus */
 /** @typedef {import('./types/satchel').SentDocument} SentDocument */
@@ -61,6 +63,11 @@ export class SatchelApi {
     return (await this.#request('GET', '/status')).convertible
   }
 
+  /** @returns {Promise<string>} the release of this package on the server */
+  async version() {
+    return (await this.#request('GET', '/status')).version
+  }
+
   /**
    * The graph with LoRA Stacks in the place of other packs' nodes.
    *
@@ -93,6 +100,49 @@ export class SatchelApi {
   }
 
   /**
+   * The stack presets of the server.
+   *
+   * @returns {Promise<import('./types/satchel').StackPresets>}
+   */
+  stackPresets() {
+    return this.#request('GET', '/stack-presets')
+  }
+
+  /**
+   * Changes the stack presets, or shares one as the content of a file.
+   *
+   * @param {'save' | 'delete' | 'share' | 'import'} action
+   * @param {{name?: string, rows?: unknown[], replace?: boolean, file?: unknown}} body
+   * @returns {Promise<any>} the presets as they are then; for `share` the file
+   */
+  changeStackPresets(action, body) {
+    return this.#request('POST', `/stack-presets/${action}`, body)
+  }
+
+  /**
+   * What is known of LoRA files: here, their trigger words.
+   *
+   * @param {string[]} names
+   * @returns {Promise<import('./types/satchel').KnownWords[]>}
+   */
+  async wordsOf(names) {
+    const files = names.map((name) => ({ kind: 'loras', name }))
+    return (await this.#request('POST', '/model-info', { files })).models
+  }
+
+  /**
+   * How much a LoRA changes each slot of an architecture. Its file is read for that.
+   *
+   * @param {string} lora
+   * @param {string} architecture
+   * @param {AbortSignal} signal
+   * @returns {Promise<{norms: Record<string, number>, unmeasured: number}>}
+   */
+  blockNorms(lora, architecture, signal) {
+    return this.runJob('block-norms', { lora, architecture }, () => {}, signal)
+  }
+
+  /**
    * All LoRAs that are here, with what is known of each.
    *
    * @param {{known: string, model: {directory: string, name: string} | null}} body
@@ -116,11 +166,81 @@ export class SatchelApi {
   }
 
   /**
+   * Hands a bundle to the server, which keeps it for some hours.
+   *
+   * @param {Blob} bundle
+   * @param {AbortSignal} signal
+   * @returns {Promise<string>} its id, as a document has it
+   */
+  async upload(bundle, signal) {
+    const sent = { headers: { 'Content-Type': 'application/zip' }, body: bundle, signal }
+    return (await this.#send('/uploads', { method: 'POST', ...sent })).upload
+  }
+
+  /**
+   * Where the browser gets a bundle that the server has made.
+   *
+   * @param {string} file its id
+   */
+  bundleUrl(file) {
+    return this.api.apiURL(`${PREFIX}/bundle/${file}`)
+  }
+
+  /**
+   * Some files of the library.
+   *
+   * @param {import('./types/satchel').LibraryWanted & {offset: number, limit: number, stamp: string}} body
+   *   without a stamp the folders are listed anew
+   * @returns {Promise<import('./types/satchel').LibraryPage>}
+   */
+  library(body) {
+    return this.#request('POST', '/library', body)
+  }
+
+  /**
+   * @param {import('./types/satchel').LibraryFile} file
+   * @returns {Promise<import('./types/satchel').LibraryDetails>}
+   */
+  libraryDetails(file) {
+    return this.#request('POST', '/library/details', file)
+  }
+
+  /**
+   * Keeps what the user writes about a file.
+   *
+   * @param {import('./types/satchel').LibraryFile} file
+   * @param {{text: string, trigger_words: string[]}} note
+   */
+  saveNote(file, note) {
+    return this.#request('POST', '/library/notes', { ...file, ...note })
+  }
+
+  /**
+   * Saved workflows that name a file; null where nobody can tell.
+   *
+   * @param {import('./types/satchel').LibraryFile} file
+   * @returns {Promise<{workflows: string[] | null}>}
+   */
+  usedIn(file) {
+    return this.#request('POST', '/library/used-in', file)
+  }
+
+  /**
+   * Puts a model into the download queue.
+   *
+   * @param {string} reference
+   * @param {string} kind
+   */
+  queueDownload(reference, kind) {
+    return this.#request('POST', '/queue/add', { reference, kind })
+  }
+
+  /**
    * Starts a job and follows it to its end, by websocket events and, since those may be missing,
    * by polling.
    *
-   * @param {'plan' | 'install' | 'export'} action
-   * @param {SentDocument} document
+   * @param {'plan' | 'install' | 'export' | 'bundle' | 'scan' | 'updates' | 'block-norms'} action
+   * @param {Record<string, unknown>} document a workflow, or what the action takes instead
    * @param {(progress: Progress) => void} onProgress
    * @param {AbortSignal} signal cancels the job on the server
    * @returns {Promise<any>} the job's result
@@ -185,15 +305,25 @@ export class SatchelApi {
             headers: { 'Content-Type': 'application/json' },
             body: JSON.stringify(body),
           }
+    return this.#send(route, sent)
+  }
+
+  /**
+   * @param {string} route
+   * @param {RequestInit} sent
+   * @returns {Promise<any>}
+   */
+  async #send(route, sent) {
     /** @type {Response} */
     let response
     try {
       response = await this.api.fetchApi(PREFIX + route, sent)
     } catch {
+      if (sent.signal?.aborted) throw new SatchelApiError({ code: 'cancelled', message: 'Cancelled.' })
       throw new SatchelApiError({
         code: 'unreachable',
-        message: 'ComfyUI does not answer.',
-        hint: 'Check that the server is running, then try again.',
+        message: say('server.silent'),
+        hint: say('server.silentHint'),
       })
     }
     const answer = await response.json().catch(() => null)
@@ -234,14 +364,14 @@ function isUnreachable(error) {
 
 /** @param {JobStatus} status */
 function noReason(status) {
-  return { code: status.state, message: `The job ended as ${status.state}.` }
+  return { code: status.state, message: say('server.ended', { state: status.state }) }
 }
 
 /** @param {number} status */
 function badStatus(status) {
   return {
     code: 'bad_status',
-    message: `The server answered with status ${status}.`,
-    hint: "The server's log may say more.",
+    message: say('server.status', { status }),
+    hint: say('server.statusHint'),
   }
 }

@@ -3,14 +3,19 @@
  * missing-model scan sees the local ones; the dialog opens afterwards if something is not here.
  */
 
-import { openPlanDialog } from './dialogs/plan_dialog.js'
 import { errorLines } from './dialogs/error_lines.js'
-import { carriedLock, takeOverNames } from './lib/documents.js'
-import { planSummary } from './lib/plan_view.js'
+import { openPlanDialog } from './dialogs/plan_dialog.js'
+import { sendBundle } from './dialogs/send_bundle.js'
+import { isCancelled } from './api.js'
+import { carriedLock, isBundle, takeOverNames, workflowStem } from './lib/documents.js'
+import { missingPacks, planSummary } from './lib/plan_view.js'
+import { say } from './lib/strings.js'
 
 /** @typedef {import('./types/comfy').ComfyApp} ComfyApp */
 /** @typedef {import('./types/comfy').SavedGraph} SavedGraph */
 /** @typedef {import('./types/satchel').Plan} Plan */
+/** @typedef {import('./types/satchel').PlanResult} PlanResult */
+/** @typedef {import('./types/satchel').SentDocument} SentDocument */
 
 export const AUTO_DIALOG = 'Satchel.AskOnOpen'
 
@@ -33,17 +38,41 @@ export class Importer {
     this.satchel = satchel
   }
 
-  /** Notes when a graph comes from a file that the user dropped or chose. */
+  /** Notes when a graph comes from a file that the user dropped or chose; opens bundles itself. */
   watchFiles() {
     const { app } = this
     const handleFile = app.handleFile
     app.handleFile = async (file, ...rest) => {
       this.#openingFiles += 1
       try {
-        await handleFile.call(app, file, ...rest)
+        if (isBundle(file)) await this.openBundle(file)
+        else await handleFile.call(app, file, ...rest)
       } finally {
         this.#openingFiles -= 1
       }
+    }
+  }
+
+  /**
+   * Opens the workflow of a zip. What else is in there stays there until the user agrees.
+   *
+   * @param {File} file
+   */
+  async openBundle(file) {
+    try {
+      const document = await sendBundle(this.satchel, file)
+      const result = await this.satchel.quickPlan(document)
+      const name = workflowStem(file.name)
+      if (!(await this.#open(result, name))) {
+        return this.#toast('error', say('import.unreadable'), '')
+      }
+      const { plan } = result
+      if (plan.ok && !result.inputs?.length && missingPacks(plan) === 0) {
+        return this.#toast('success', say('import.ready'), planSummary(plan))
+      }
+      void this.#showPlan(document, plan, true)
+    } catch (error) {
+      if (!isCancelled(error)) this.#tell(error)
     }
   }
 
@@ -62,55 +91,65 @@ export class Importer {
       if (result.graph) takeOverNames(result.graph, graph)
       this.#opened = { graph: original, plan: result.plan }
     } catch (error) {
-      const { message, lines } = errorLines(error)
-      this.#toast('error', message, lines.join(' '))
+      this.#tell(error)
     }
   }
 
   afterConfigureGraph() {
     const opened = this.#opened
     this.#opened = null
-    if (!opened || opened.plan.ok) return
+    if (!opened || (opened.plan.ok && missingPacks(opened.plan) === 0)) return
     const key = JSON.stringify(carriedLock(opened.graph))
     const askedBefore = this.#asked.has(key)
     this.#asked.add(key)
     if (askedBefore && this.#openingFiles === 0) return
     if (this.app.extensionManager.setting.get(AUTO_DIALOG) === false) {
-      const how = 'Satchel > Check models in the menu gets what is missing.'
-      return this.#toast('info', planSummary(opened.plan), how)
+      return this.#toast('info', planSummary(opened.plan), say('import.getLater'))
     }
     // Not awaited: the host waits for this hook before it finishes opening the graph.
-    void this.showPlan(opened.graph, opened.plan, true)
+    void this.#showPlan({ json: opened.graph }, opened.plan, true)
+  }
+
+  /** Shows what the open graph needs. */
+  async checkModels() {
+    const { workflow } = await this.app.graphToPrompt()
+    await this.#showPlan({ json: workflow }, null, false)
   }
 
   /**
-   * @param {SavedGraph} graph
+   * @param {SentDocument} document
    * @param {Plan | null} firstGuess
    * @param {boolean} importing
    */
-  showPlan(graph, firstGuess, importing) {
+  #showPlan(document, firstGuess, importing) {
     return openPlanDialog({
       satchel: this.satchel,
-      graph,
+      document,
       firstGuess,
       importing,
       learnFiles: () => this.#learnFiles(),
-      useGraph: (rewritten) => this.#useGraph(rewritten),
-      celebrate: (summary) => this.#toast('success', 'The workflow is ready', summary),
+      useResult: async (result) => {
+        await this.#reloadDefinitions()
+        await this.#open(result, this.app.extensionManager.workflow.activeWorkflow)
+      },
+      celebrate: (summary) => this.#toast('success', say('import.ready'), summary),
     })
   }
 
   /**
-   * Puts a rewritten graph in the place of the open one, after the host has learnt about new files.
+   * Opens the graph of a plan or an installation; false if it has none.
    *
-   * @param {SavedGraph} graph
+   * @param {PlanResult} result
+   * @param {import('./types/comfy').Workflow | string | null} workflow whose tab it takes, or the
+   *   name of a new one
    */
-  async #useGraph(graph) {
+  async #open({ graph, prompt }, workflow) {
     this.#applying = true
     try {
-      await this.#reloadDefinitions()
-      const workflow = this.app.extensionManager.workflow.activeWorkflow
-      await this.app.loadGraphData(graph, true, false, workflow)
+      const name = typeof workflow === 'string' ? workflow : (workflow?.filename ?? '')
+      if (graph) await this.app.loadGraphData(graph, true, typeof workflow === 'string', workflow)
+      else if (prompt) this.app.loadApiJson(prompt, name)
+      return graph !== null || prompt !== null
     } finally {
       this.#applying = false
     }
@@ -132,6 +171,12 @@ export class Importer {
   #isUndoing() {
     const { activeWorkflow } = this.app.extensionManager.workflow
     return activeWorkflow?.changeTracker?._restoringState === true
+  }
+
+  /** @param {unknown} error */
+  #tell(error) {
+    const { message, lines } = errorLines(error)
+    this.#toast('error', message, lines.join(' '))
   }
 
   /**

@@ -21,6 +21,10 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     identify.add_argument(
         "--all-digests", action="store_true", help="AutoV1, BLAKE3 and CRC32, too"
     )
+    identify.add_argument(
+        "--explain", action="store_true",
+        help="say why a LoRA is of no other architecture, and in no other dialect",
+    )  # fmt: skip
     find = add_command(
         commands, "find", "find files that are here by digest, AIR, name, size or words"
     )

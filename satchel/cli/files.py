@@ -43,7 +43,9 @@ def scan(arguments: argparse.Namespace, workspace: Workspace) -> Result:
 def identify(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     """Tells what files are."""
     kinds = ALL_KINDS if arguments.all_digests else DEFAULT_KINDS
-    values = [identify_file(path, workspace, kinds) for path in arguments.files]
+    values = [
+        identify_file(path, workspace, kinds, explain=arguments.explain) for path in arguments.files
+    ]
     return Result(values, "\n\n".join(texts.identify_text(value) for value in values))
 
 

@@ -130,11 +130,13 @@ def _here_as(model: VerifiedModel) -> str:
 
 def identify_text(value: Mapping[str, Any]) -> str:
     """The facts that are known about a file."""
-    rows = [(key, _fact_text(fact)) for key, fact in value.items()]
+    rows = [(key, _fact_text(fact)) for key, fact in value.items() if key != "ruled_out"]
     known = [(key, text) for key, text in rows if text]
     if value["algorithm"] is None:
         known.append(("content", "no LoRA: nothing more is told from its header"))
-    return table(known)
+    ruled_out = value.get("ruled_out") or {}
+    sentences = [sentence for group in ruled_out.values() for sentence in group.values()]
+    return "\n".join([table(known), *(f"  {sentence}" for sentence in dict.fromkeys(sentences))])
 
 
 def no_models(folders: ModelFolders) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..archives import extract_member, is_archive_url, is_weights
@@ -17,6 +17,7 @@ from ..errors import (
     CancelledError,
     DownloadError,
     FileFormatError,
+    ForbiddenSizeError,
     HashMismatchError,
     InsufficientSpaceError,
     MarketplaceError,
@@ -58,6 +59,7 @@ class Downloader:
         Raises:
             HashMismatchError: every source served something else; the last of it is set aside.
             SizeMismatchError, FileFormatError: nothing is left on the disk.
+            ForbiddenFormatError, ForbiddenSizeError: the operator does not allow it.
             InsufficientSpaceError: it does not fit.
             MarketplaceError, ForbiddenUrlError: no source would serve it.
             DownloadError: the folder cannot be written to.
@@ -69,7 +71,11 @@ class Downloader:
                 hint="Ask the author for an export made with Satchel.",
                 name=model.name,
             )
-        order = pinned_order(model, destination.parent)
+        settings = self.resolver.settings
+        settings.check_allowed(model, unsized=True)
+        order = replace(
+            pinned_order(model, destination.parent), most_bytes=settings.policy.most_bytes
+        )
         with self._alone(order):
             there = self._already_there(order, destination)
             if there is not None:
@@ -94,10 +100,16 @@ class Downloader:
 
         Raises:
             SizeMismatchError, FileFormatError, ArchiveError: nothing is left on the disk.
+            ForbiddenFormatError, ForbiddenSizeError: the operator does not allow it.
             SatchelError: as `fetch`.
         """
         name = name or destination.name
-        order = unpinned_order(source, destination.parent, name, size)
+        settings = self.resolver.settings
+        settings.check_allowed(ModelIdentity("", name, None, size), unsized=True)
+        order = replace(
+            unpinned_order(source, destination.parent, name, size),
+            most_bytes=settings.policy.most_bytes,
+        )
         with self._alone(order):
             digests = self._from_any_source(order, [source])
             finished = order.part
@@ -165,7 +177,7 @@ class Downloader:
             try:
                 return self._from_source(order, source)
             except (MarketplaceError, DownloadError) as error:
-                if isinstance(error, CancelledError | InsufficientSpaceError):
+                if isinstance(error, CancelledError | InsufficientSpaceError | ForbiddenSizeError):
                     raise
                 refusals.append((source, error))
         return None

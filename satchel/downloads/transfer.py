@@ -25,6 +25,7 @@ from ..errors import (
 from ..hashes import FileDigests
 from ..identity import Source
 from ..marketplaces.transport import MAX_WAIT_S
+from ..policy import too_large
 from ..progress import Cancellation, Progress, Report
 from .answers import Answer, read_answer
 from .board import Board
@@ -91,6 +92,7 @@ class Transfer:
         Raises:
             MarketplaceError: the source does not serve it.
             SizeMismatchError: it serves another length; nothing is left.
+            ForbiddenSizeError: it is larger than the operator allows; nothing is left.
             InsufficientSpaceError, CancelledError: what has arrived stays for the next run.
         """
         for _ in range(RESTARTS + 1):
@@ -246,10 +248,18 @@ class Transfer:
     def _adopt(self, answer: Answer, piece: Piece) -> None:
         part = self._part
         part.total = answer.total if part.total is None else part.total
+        self._check_allowed(part.total)
         piece.end = part.total if piece.end is None else piece.end
         part.validator = answer.validator
         check_space(part.path.parent, (part.total or 0) - part.arrived)
         part.save()
+
+    def _check_allowed(self, size: int | None) -> None:
+        """Ends what turns out larger than the operator allows; nothing is left."""
+        most = self._order.most_bytes
+        if most is not None and size is not None and size > most:
+            self._part.discard()
+            raise too_large(self._order.name, size, most)
 
     def _drain(
         self,
@@ -277,6 +287,7 @@ class Transfer:
                 part.write(file, piece.position, data)
                 self._verifier.wrote(piece.position, data)
                 piece.position += len(data)
+                self._check_allowed(piece.position)
                 if own:
                     self._tell()
         if piece.end is None:

@@ -32,6 +32,8 @@ class Order:
     sha256: str | None
     """None only for what a person asked for by its address."""
     size: int | None
+    most_bytes: int | None = None
+    """What the operator allows."""
 
     @property
     def quarantine(self) -> Path:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ..safetensors_header import SafetensorsHeader
 from .candidates import Narrowing, narrow_candidates
-from .dialects import KeyFacts, detect_dialect
+from .dialects import DIALECTS, KeyFacts, detect_dialect
 from .modules import GroupedModules, Written, group_modules
 from .training import TrainingFacts, read_training
 
@@ -67,6 +67,25 @@ def identify_lora(header: SafetensorsHeader) -> LoraIdentity:
     return _identity(
         training, narrowing, detect_dialect(facts), _algorithm(grouped), _rank(grouped)
     )
+
+
+def explain_refusals(header: SafetensorsHeader) -> dict[str, dict[str, str]]:
+    """Why a file is not of the other architectures, and not in the other dialects.
+
+    Returns:
+        `architectures` and `dialects`, each by id with one sentence; nothing for what it may be.
+    """
+    training = read_training(header.metadata)
+    grouped = group_modules(header.tensors)
+    if not grouped.written:
+        return {"architectures": {}, "dialects": {}}
+    narrowing = narrow_candidates(grouped, training.architecture_claims)
+    facts = _key_facts(grouped.written, narrowing, training.trainer)
+    refusals = {name: dialect.refusal(facts) for name, dialect in DIALECTS.items()}
+    return {
+        "architectures": dict(narrowing.reasons),
+        "dialects": {name: refusal for name, refusal in refusals.items() if refusal is not None},
+    }
 
 
 def _identity(

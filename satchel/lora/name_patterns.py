@@ -18,6 +18,8 @@ from .keys import PREFIX, split_prefix, split_tail
 
 MAX_KEPT = 4096
 """Spellings that are remembered from file to file: those of some thirty trainers and models."""
+MAX_KEPT_CHARS = 500
+"""Longer names are nobody's, and are not remembered."""
 
 _MASK = str.maketrans("123456789", "000000000")
 _DIGITS = re.compile("0+")
@@ -50,7 +52,8 @@ def name_patterns(names: Sequence[str]) -> Iterator[tuple[Spelling, list[str], l
     for mask, name in zip(masks, names, strict=True):
         alike[mask].append(name)
     for mask, members in alike.items():
-        numbers, letters = _digits(mask)
+        kept = len(mask) <= MAX_KEPT_CHARS
+        numbers, letters = _digits(mask) if kept else _find_digits(mask)
         parts = _by_letters(members, letters) if letters and len(members) > 1 else [members]
         for part in parts:
             yield from _read(part, mask, numbers, letters)
@@ -70,12 +73,13 @@ def _read(
     model = mask
     for part in letters:
         model = f"{model[: part.start]}{names[0][part]}{model[part.stop :]}"
-    spelling = _spelling(model, mask)
+    look = _spelling if len(mask) <= MAX_KEPT_CHARS else _find_spelling
+    spelling = look(model, mask)
     if spelling is None:
         return
     if not spelling.regular:
         for name in names:
-            alone = _spelling(name, "")
+            alone = look(name, "")
             if alone is not None:
                 base = split_prefix(alone.base, alone.tail)[1]
                 yield alone, [name], [split_path(base)[1]]
@@ -88,10 +92,9 @@ def _read(
         yield spelling, names, [()]
 
 
-@lru_cache(MAX_KEPT)
-def _spelling(name: str, mask: str) -> Spelling | None:
+def _find_spelling(name: str, mask: str) -> Spelling | None:
     """Looks at one name, whose numbers stand for those of all others; None without a role."""
-    numbers, _ = _digits(mask)
+    numbers, _ = _find_digits(mask)
     split = split_tail(name)
     if split is None:
         return None
@@ -104,8 +107,7 @@ def _spelling(name: str, mask: str) -> Spelling | None:
     return Spelling(base, prefix, is_text_encoder, skeleton, role, tail, regular)
 
 
-@lru_cache(MAX_KEPT)
-def _digits(mask: str) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+def _find_digits(mask: str) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
     """Where digits are whole words of a path, and where they belong to a word or to the prefix."""
     prefix = _MASKED_PREFIX.match(mask)
     start = prefix.end() if prefix else 0
@@ -116,3 +118,7 @@ def _digits(mask: str) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
         alone = first > start and mask[first - 1] in "_." and mask[last : last + 1] in ("_", ".")
         (numbers if alone else letters).append(slice(first, last))
     return tuple(numbers), tuple(letters)
+
+
+_spelling = lru_cache(MAX_KEPT)(_find_spelling)
+_digits = lru_cache(MAX_KEPT)(_find_digits)

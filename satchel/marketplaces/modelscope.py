@@ -7,7 +7,6 @@ HTTP status. `modelscope.ai` is a catalogue of its own: the operator chooses by 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import PurePosixPath
@@ -19,6 +18,7 @@ import requests
 from ..errors import (
     AccessDeniedError,
     BadResponseError,
+    ForbiddenUrlError,
     LoginRequiredError,
     MarketplaceError,
     NotFoundError,
@@ -41,14 +41,20 @@ from .hub_files import (
     place_of,
     primary_path,
 )
-from .partial import WithoutLookups, WithoutSearch, availabilities, checked
-from .records import PublishedFile, PublishedVersion
-from .transport import Transport
+from .modelscope_search import (
+    DEFAULT_BRANCH,
+    LORA,
+    MARKETPLACE,
+    can_answer,
+    found,
+    search_query,
+)
+from .partial import WithoutLookups, availabilities, checked
+from .records import PublishedFile, PublishedVersion, SearchPage, SearchQuery
+from .transport import Answer, Transport
 from .url_policy import UrlPolicy
 
-MARKETPLACE = "modelscope"
 SITE = f"{SOURCES[MARKETPLACE].url}/models"
-DEFAULT_BRANCH = "master"
 LISTING_LIMIT = 3000
 """A longer recursive listing is cut off silently, so it is asked for folder by folder."""
 MAX_FOLDERS = 200
@@ -60,10 +66,9 @@ TOKEN_HINT = (
 )
 
 _MISSING = frozenset({404, 10010101, 10010205001})
-_LORA = re.compile(r"(?:\b|_)loras?(?:\b|_)", re.IGNORECASE)
 
 
-class ModelScope(WithoutLookups, WithoutSearch):
+class ModelScope(WithoutLookups):
     """ModelScope, or a mirror that speaks its API."""
 
     kind = MARKETPLACE
@@ -74,6 +79,7 @@ class ModelScope(WithoutLookups, WithoutSearch):
         self._base = own.url
         # The hub's API wants its token as a cookie; the transport drops it on the way elsewhere.
         self._login = {"Cookie": f"m_session_id={own.token}"} if own.token else {}
+        self._bearer = {"Authorization": f"Bearer {own.token}"} if own.token else {}
         policy = UrlPolicy.of_source(MARKETPLACE, settings)
         self._transport = Transport(policy, cancellation=cancellation)
 
@@ -123,8 +129,34 @@ class ModelScope(WithoutLookups, WithoutSearch):
         response = self._transport.open("GET", url, headers={**headers, **self._login})
         return checked(response, partial(self._raise_for_download, repository))
 
+    def search(self, query: SearchQuery) -> SearchPage:
+        if not can_answer(query):
+            return SearchPage(())
+        answer = self._openapi(f"models?{search_query(query)}")
+        if answer.status >= 400 or table(answer.body).get("success") is False:
+            said = text(table(answer.body).get("message"))
+            raise BadResponseError(
+                f"ModelScope refused the search (HTTP {answer.status})."
+                + (f" It says: {said[:200]}" if said else ""),
+                hint="Search for something else, or try again later.",
+                marketplace=MARKETPLACE,
+                status=answer.status,
+            )
+        return found(answer.body, query, SITE)
+
     def check_token(self) -> TokenState:
-        return "unknown" if self._login else "unset"
+        if not self._bearer:
+            return "unset"
+        try:
+            status = self._openapi("users/me").status
+        except (MarketplaceError, ForbiddenUrlError):
+            return "unknown"
+        return "accepted" if status == 200 else "refused" if status in (401, 403) else "unknown"
+
+    def _openapi(self, place: str) -> Answer:
+        """The newer API, which wants its token as any other."""
+        url = f"{self._base}/openapi/v1/{place}"
+        return self._transport.json("GET", url, headers=self._bearer)
 
     def _files(self, repository: str, revision: str, path: str) -> Iterator[Mapping[str, Any]]:
         """The file that a path names, or all files of the folder that it names."""
@@ -240,7 +272,7 @@ def _sha256(entry: Mapping[str, Any]) -> str | None:
 
 def _file(repository: str, revision: str, entry: Mapping[str, Any], primary: bool) -> PublishedFile:
     path, sha256 = text(entry.get("Path")), _sha256(entry)
-    is_lora = bool(_LORA.search(f"{repository}/{path}"))
+    is_lora = bool(LORA.search(f"{repository}/{path}"))
     url = file_url(SITE, repository, revision, path)
     return PublishedFile(
         ModelIdentity(

@@ -6,11 +6,12 @@ follows from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..folders import posix_name
+from ..marketplaces.civitai_records import PERMISSIONS
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY
 
@@ -32,6 +33,8 @@ class ModelFacts:
     base_model: str = ""
     trigger_words: tuple[str, ...] = ()
     gated: bool = False
+    permissions: tuple[tuple[str, bool | str], ...] = ()
+    """Civitai's licence flags, by their API names."""
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> ModelFacts:
@@ -46,6 +49,7 @@ class ModelFacts:
                 _text(word) for word in words[:MAX_WORDS] if isinstance(word, str)
             ) if isinstance(words, list) else (),
             gated=entry.get("gated") is True,
+            permissions=tuple(_permissions(entry.get("permissions"))),
         )  # fmt: skip
 
     @property
@@ -69,6 +73,7 @@ class ModelFacts:
             "base_model": self.base_model or None,
             "trigger_words": list(self.trigger_words),
             "gated": self.gated,
+            "permissions": dict(self.permissions),
         }
 
 
@@ -96,6 +101,13 @@ def model_facts(document: WorkflowDocument) -> dict[tuple[str, str], ModelFacts]
 
 def _text(value: Any) -> str:
     return value[:MAX_TEXT] if isinstance(value, str) else ""
+
+
+def _permissions(value: Any) -> Iterator[tuple[str, bool | str]]:
+    for name in PERMISSIONS if isinstance(value, dict) else ():
+        flag = value.get(name)
+        if isinstance(flag, bool | str):
+            yield name, flag[:MAX_TEXT] if isinstance(flag, str) else flag
 
 
 def _licence(value: Any) -> str:

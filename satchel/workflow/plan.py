@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ..errors import SatchelError
-from ..file_names import check_format, checked_name, destination
+from ..file_names import checked_name, destination
 from ..folders import LocalModel, posix_name, without_extension
 from ..identity import ModelIdentity, Source
 from ..library import Library
@@ -176,9 +176,7 @@ def _checked(model: LockedModel, workspace: Workspace, resolver: Resolver) -> Pl
             reason = "Nothing tells which folder it belongs to, and no file here has its name."
             return PlannedModel(model, "missing", reason=reason)
         target = destination(workspace.folders, identity.kind, identity.name)
-        named = settings.policy.allows_format(identity.name)
-        check_format(identity.name, allow_pickle=settings.allow_pickle or named)
-        settings.policy.check(identity)
+        settings.check_allowed(identity)
         model, refusal = _with_allowed_sources(model, settings, resolver)
     except SatchelError as error:
         return PlannedModel(model, "refused", reason=f"{error} {error.hint}".strip())

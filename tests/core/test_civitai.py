@@ -24,6 +24,7 @@ from satchel.errors import (
     UnavailableError,
 )
 from satchel.identity import ModelIdentity, Source
+from satchel.marketplaces import civitai_api
 from satchel.marketplaces.civitai import Civitai, download_url
 from satchel.marketplaces.resolver import Resolver
 from satchel.references import CivitaiReference
@@ -142,6 +143,20 @@ def test_of_more_than_a_hundred_digests_only_the_known_are_asked_in_full(civitai
     assert found[lora.sha256.lower()][0].file_id == lora.file_id
     asked = [(request.method, request.path) for request in market.requests]
     assert asked == [("POST", f"{BATCH}/ids"), ("POST", BATCH)]
+
+
+def test_the_list_of_known_digests_is_asked_for_in_parts_that_the_site_takes(
+    civitai, market, publish, monkeypatch
+):
+    assert civitai_api.IDS_BATCH == 10_000  # more is refused
+    monkeypatch.setattr(civitai_api, "IDS_BATCH", 120)
+    lora = publish()
+    digests = [f"{number:064x}" for number in range(1, 251)] + [lora.sha256.lower()]
+
+    found = civitai.find_sources(digests)
+
+    assert found[lora.sha256.lower()][0].file_id == lora.file_id
+    assert [request.path for request in market.requests] == [f"{BATCH}/ids"] * 3 + [BATCH]
 
 
 def test_known_digests_are_asked_in_hundreds_and_each_once(civitai, market, publish):

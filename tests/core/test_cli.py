@@ -30,6 +30,8 @@ from support.models import write_safetensors
 
 from satchel import __version__
 from satchel.cli import main
+from satchel.lora.architectures import ARCHITECTURES
+from satchel.lora.dialects import DIALECTS
 from satchel.workflow.containers import png, webp
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +46,7 @@ PLANNED_KEYS = {"name", "directory", "state", "local", "source", "bytes", "fetch
                 "trigger_words", "gated", "known_source", "can_run_code"}  # fmt: skip
 IDENTIFY_KEYS = {"name", "path", "size", "sha256", "autov3", "kind", "architecture", "candidates",
                  "dialect", "algorithm", "rank", "trainer", "trigger_words",
-                 "claimed_base_model", "digests", "unavailable", "claims",
+                 "claimed_base_model", "training_resolution", "digests", "unavailable", "claims",
                  "published"}  # fmt: skip
 
 
@@ -772,6 +774,37 @@ def test_identify_tells_what_files_are(run: Run, author: Path, tmp_path: Path):
     assert (first["kind"], first["algorithm"], first["rank"]["mode"]) == ("loras", "lora", 4)
     assert vae["kind"] is None
     assert (gguf["architecture"], gguf["algorithm"]) == (None, None)
+
+
+def test_identify_explains_what_it_ruled_out(run: Run, tmp_path: Path):
+    base = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+    lora = write_safetensors(
+        tmp_path / "lora.safetensors",
+        {f"{base}.lora_down.weight": (4, 768), f"{base}.lora_up.weight": (320, 4)},
+        metadata={"ss_resolution": "(768, 512)"},
+    )
+
+    (value,) = run("identify", lora, "--explain", "--json").json
+    text = run("identify", lora, "--explain").out
+
+    assert (value["architecture"], value["training_resolution"]) == ("sd15", [768, 512])
+    ruled_out = value["ruled_out"]
+    assert set(ruled_out["architectures"]) == set(ARCHITECTURES) - {"sd15"}
+    assert set(ruled_out["dialects"]) == set(DIALECTS) - {value["dialect"]}
+    sentence = ruled_out["architectures"]["sd21"]
+    assert "320x768 in this file and 320x1024 in Stable Diffusion 2.x" in sentence
+    assert ruled_out["dialects"]["diffusers"].startswith("Not diffusers: its names begin with")
+    assert all(line in text for line in (sentence, ruled_out["dialects"]["comfy"]))
+    assert "ruled_out" not in run("identify", lora, "--json").json[0]
+    assert sentence not in run("identify", lora).out
+
+
+def test_nothing_is_ruled_out_of_what_is_no_lora(run: Run, tmp_path: Path):
+    path = write_safetensors(tmp_path / "vae.safetensors", {"decoder.conv_in.weight": (4, 4, 3, 3)})
+
+    (value,) = run("identify", path, "--explain", "--json").json
+
+    assert value["ruled_out"] == {"architectures": {}, "dialects": {}}
 
 
 def test_identify_knows_the_folder_of_a_file(run: Run, author: Path):

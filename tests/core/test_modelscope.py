@@ -11,13 +11,16 @@ from satchel.errors import (
     AmbiguousReferenceError,
     BadResponseError,
     ForbiddenUrlError,
+    InvalidInputError,
     LoginRequiredError,
     NotFoundError,
     UnavailableError,
 )
 from satchel.identity import Source
 from satchel.marketplaces.modelscope import ModelScope
-from satchel.marketplaces.records import SearchPage, SearchQuery
+from satchel.marketplaces.modelscope_search import found
+from satchel.marketplaces.records import SearchQuery
+from satchel.references import parse_reference
 from satchel.references.values import HubReference
 from satchel.settings import Settings, SourceSettings, origin_of
 
@@ -228,11 +231,119 @@ def test_availability_says_when_a_login_is_asked_for(scope, publish):
     assert answer.access == "login"
 
 
-def test_there_is_no_search_and_no_lookup_by_digest(scope):
+def test_there_is_no_lookup_by_digest(scope):
     market = market_of(scope)
 
-    assert market.search(SearchQuery("ink")) == SearchPage(())
     assert market.find_sources(["a" * 64]) == {"a" * 64: ()}
     assert market.knows(ref())
     assert not market.knows(HubReference("huggingface", INK))
-    assert (market.check_token(), market_of(scope, TOKEN).check_token()) == ("unset", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("token", "state"), [(None, "unset"), (TOKEN, "accepted"), ("ms-bad", "refused")]
+)
+def test_the_site_says_whether_it_accepts_the_token(scope, token, state):
+    assert market_of(scope, token).check_token() == state
+
+
+def test_a_site_that_is_away_says_nothing_about_a_token(scope):
+    market = market_of(scope, TOKEN)
+    scope.stop()
+
+    assert market.check_token() == "unknown"
+
+
+# --- search --------------------------------------------------------------------------------------
+
+FOX, OWL = "brushfox/fox", "inkowl/ink-model"
+
+
+@pytest.fixture
+def shelf(scope, publish):
+    """Three models, one of them a LoRA by its name, one by a tag."""
+    for seed, repository in enumerate((INK, FOX, OWL)):
+        publish(repository=repository, seed=seed)
+    scope.tags[OWL] = ["LoRA", "anime"]
+    return market_of(scope)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (SearchQuery("ink"), [INK, OWL]),
+        (SearchQuery("nothing"), []),
+        (SearchQuery(author="brushfox"), [INK, FOX]),
+        (SearchQuery(tags=("anime",)), [OWL]),
+        (SearchQuery(kinds=("loras",)), [INK, OWL]),
+        (SearchQuery(kinds=("loras", "vae")), [INK, OWL]),
+        (SearchQuery(sort="downloads"), [OWL, FOX, INK]),
+        (SearchQuery(sort="newest"), [OWL, FOX, INK]),
+        (SearchQuery(sort="rating"), [INK, FOX, OWL]),
+    ],
+    ids=str,
+)
+def test_a_search_is_narrowed_and_sorted(shelf, query, found):
+    assert [version.model_id for version in shelf.search(query).versions] == found
+
+
+@pytest.mark.parametrize(
+    "query", [SearchQuery(kinds=("checkpoints",)), SearchQuery(base_models=("SDXL 1.0",))]
+)
+def test_what_the_list_cannot_tell_finds_nothing_instead_of_everything(shelf, scope, query):
+    assert shelf.search(query).versions == ()
+    assert not [request for request in scope.requests if "openapi" in request.path]
+
+
+def test_what_is_found_is_a_reference_to_its_page(shelf):
+    found = shelf.search(SearchQuery("ink-wash")).versions[0]
+
+    assert found.page_url == f"https://www.modelscope.cn/models/{INK}"
+    assert (found.author, found.model_type, found.licence) == ("brushfox", "LoRA", "Apache-2.0")
+    assert chosen(shelf, parse_reference(found.page_url)).identity.sha256
+
+
+def test_a_search_pages_and_ends(shelf):
+    first = shelf.search(SearchQuery("ink", limit=1))
+    second = shelf.search(SearchQuery("ink", limit=1, cursor=first.cursor))
+
+    assert [page.versions[0].model_id for page in (first, second)] == [INK, OWL]
+    assert (first.cursor, second.cursor) == ("2", "")
+
+
+@pytest.mark.parametrize("cursor", ["x", "0", "-1", "1.5", "\u0661"])
+def test_a_cursor_that_is_none_is_refused(shelf, cursor):
+    with pytest.raises(InvalidInputError, match="no cursor of ModelScope"):
+        shelf.search(SearchQuery("ink", cursor=cursor))
+
+
+def test_the_last_page_that_the_site_gives_has_no_next_one():
+    body = {"data": {"models": [{"id": f"a/{n}"} for n in range(100)], "total_count": 9000}}
+
+    assert found(body, SearchQuery(limit=100, cursor="29"), "s").cursor == "30"
+    assert found(body, SearchQuery(limit=100, cursor="30"), "s").cursor == ""
+
+
+def test_a_search_that_is_refused_says_what_the_site_said(shelf):
+    with pytest.raises(BadResponseError, match="page_number \\* page_size must be"):
+        shelf.search(SearchQuery(limit=100, cursor="31"))
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"data": []}, {"data": {"models": {}}}])
+def test_an_answer_of_another_shape_is_told(body):
+    with pytest.raises(BadResponseError, match="unknown shape"):
+        found(body, SearchQuery(), "s")
+
+
+@pytest.mark.parametrize("info", [{}, {"id": 7}, {"id": "nobody"}, {"id": "a/b", "tags": 1}])
+def test_entries_that_say_nothing_are_left_out(info):
+    page = found({"data": {"models": [info]}}, SearchQuery(), "s")
+
+    assert [version.model_id for version in page.versions] == (["a/b"] if "tags" in info else [])
+
+
+def test_a_token_goes_with_the_search_and_to_nobody_else(shelf, scope):
+    market_of(scope, TOKEN).search(SearchQuery("ink"))
+
+    request = scope.requests[-1]
+    assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert TOKEN not in request.path

@@ -19,6 +19,7 @@ from satchel.errors import (
     AmbiguousReferenceError,
     ArchiveError,
     ForbiddenFormatError,
+    ForbiddenSizeError,
     GoneError,
     LoginRequiredError,
     UnavailableError,
@@ -28,6 +29,7 @@ from satchel.identity import ModelIdentity
 from satchel.local_references import find_named, find_referenced, is_pinned
 from satchel.marketplaces.civitai_records import download_url
 from satchel.obtain import obtain
+from satchel.policy import Policy
 from satchel.references import UrlReference, parse_reference
 from satchel.settings import SourceSettings, origin_of
 
@@ -69,6 +71,50 @@ def get(space, text, kind=None):
 def names(space):
     root = space.folders.first_root("loras")
     return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("policy", "error"),
+    [
+        (Policy(formats=frozenset({".gguf"})), ForbiddenFormatError),
+        (Policy(max_file_bytes=100), ForbiddenSizeError),
+        (Policy(max_total_bytes=100), ForbiddenSizeError),
+        (Policy(formats=frozenset({".safetensors"}), max_file_bytes=10**6, max_total_bytes=10**6),
+         None),
+    ],
+)  # fmt: skip
+def test_the_operators_policy_binds_what_one_names(space, sites, weights, policy, error):
+    published = sites[0].publish(weights, model_name="Ink")
+    space = replace(space, settings=replace(space.settings, policy=policy))
+
+    if error is None:
+        assert get(space, published.sha256).fetched
+        return
+    with pytest.raises(error):
+        get(space, published.sha256)
+    assert names(space) == []
+
+
+def test_a_file_without_a_digest_is_held_to_the_policy_while_it_arrives(space, sites, weights):
+    sites[2].train(TRAINING, weights)
+    address = f"https://replicate.com/p/{TRAINING}"
+    small = replace(space.settings, policy=Policy(max_file_bytes=100))
+
+    with pytest.raises(ForbiddenSizeError, match="allows 100 bytes"):
+        get(replace(space, settings=small), address)
+
+    assert names(space) == []
+    large = replace(space.settings, policy=Policy(max_file_bytes=10**6))
+    assert get(replace(space, settings=large), address).fetched
+
+
+def test_what_is_here_is_told_whatever_the_policy_forbids_to_fetch(space, sites, weights):
+    published = sites[0].publish(weights, model_name="Ink")
+    get(space, published.sha256)
+    policy = Policy(formats=frozenset({".gguf"}))
+    space = replace(space, settings=replace(space.settings, policy=policy))
+
+    assert not get(space, published.sha256).fetched
 
 
 def test_a_training_of_replicate_comes_out_of_its_archive(space, sites, weights):

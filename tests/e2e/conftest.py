@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from satchel_tools.comfyui import ComfyUI
 from support.marketplace import Marketplace
+from support.models import write_safetensors
+
+from .sharing import Shared, numbers, stack_graph
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -80,6 +83,29 @@ def loras(comfy: ComfyUI) -> Iterator[Path]:
     yield folder
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.fixture
+def share(comfy: ComfyUI, market: Marketplace, loras: Path) -> Callable[..., Shared]:
+    """Makes, publishes and exports a stack of new LoRAs, then takes the files away."""
+
+    def share_one(count: int = 2, *, elements: int = 4096, **publish: Any) -> Shared:
+        number = next(numbers)
+        names = [f"pack{number}-{letter}.safetensors" for letter in "abcdef"[:count]]
+        published = []
+        for index, name in enumerate(names):
+            path = write_safetensors(loras / name, {"w": (elements,)}, seed=number * 10 + index)
+            kept = comfy.base / "author" / name
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_bytes(path.read_bytes())
+            published.append(market.publish(kept, model_name=f"Pack {number} {index}", **publish))
+        exported = comfy.post_json("/satchel/v1/export", {"json": stack_graph(*names, seed=number)})
+        assert exported["unresolved"] == []
+        for name in names:
+            (loras / name).unlink()
+        return Shared(exported["graph"], names, published)
+
+    return share_one
 
 
 @pytest.fixture(params=["classic", "nodes2"])

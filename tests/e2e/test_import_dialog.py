@@ -1,133 +1,37 @@
-"""Exporting and importing portable workflows by clicking, against the stand-in marketplace."""
+"""Importing portable workflows by clicking, against the stand-in marketplace."""
 
 from __future__ import annotations
 
-import base64
-import itertools
 import json
-import struct
-import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pytest
 from satchel_tools.comfyui import ComfyUI
-from support.marketplace import Marketplace, Published
+from support.marketplace import Marketplace
 from support.models import write_safetensors
+
+from .axe import violations
+from .sharing import (
+    Shared,
+    dialog,
+    drop,
+    drop_json,
+    expect_ready,
+    expect_state,
+    open_menu,
+    png_with_text,
+    press,
+    row,
+    shared_bytes,
+    stack_graph,
+    widget_names,
+)
 
 if TYPE_CHECKING:
     from satchel_tools.browser import Frontend
 
     OpenPage = Callable[..., Frontend]
-
-_numbers = itertools.count(1)
-
-
-@dataclass
-class Shared:
-    """A workflow that its author exported, and what it needs."""
-
-    graph: dict[str, Any]
-    names: list[str]
-    published: list[Published]
-
-
-def stack_graph(*names: str, seed: int = 0) -> dict[str, Any]:
-    """A saved graph with one LoRA Stack that uses these files."""
-    rows = [value for name in names for value in (True, name, 0.8, 0.6, "")]
-    stack = {
-        "id": 4,
-        "type": "SatchelLoraStack",
-        "pos": [100, 100],
-        "size": [320, 120],
-        "flags": {},
-        "order": 0,
-        "mode": 0,
-        "inputs": [],
-        "outputs": [],
-        "properties": {},
-        "widgets_values": rows,
-    }
-    return {
-        "id": f"00000000-0000-4000-8000-{seed:012d}",
-        "last_node_id": 4,
-        "last_link_id": 0,
-        "nodes": [stack],
-        "links": [],
-        "groups": [],
-        "config": {},
-        "extra": {},
-        "version": 0.4,
-    }
-
-
-@pytest.fixture
-def share(comfy: ComfyUI, market: Marketplace, loras: Path) -> Callable[..., Shared]:
-    """Makes, publishes and exports a stack of new LoRAs, then takes the files away."""
-
-    def share_one(count: int = 2, *, elements: int = 4096, **publish: Any) -> Shared:
-        number = next(_numbers)
-        names = [f"pack{number}-{letter}.safetensors" for letter in "abcdef"[:count]]
-        published = []
-        for index, name in enumerate(names):
-            path = write_safetensors(loras / name, {"w": (elements,)}, seed=number * 10 + index)
-            kept = comfy.base / "author" / name
-            kept.parent.mkdir(exist_ok=True)
-            kept.write_bytes(path.read_bytes())
-            published.append(market.publish(kept, model_name=f"Pack {number} {index}", **publish))
-        exported = comfy.post_json("/satchel/v1/export", {"json": stack_graph(*names, seed=number)})
-        assert exported["unresolved"] == []
-        for name in names:
-            (loras / name).unlink()
-        return Shared(exported["graph"], names, published)
-
-    return share_one
-
-
-def drop(page: Frontend, name: str, content: bytes, kind: str) -> None:
-    """Drops a file onto the canvas."""
-    transfer = page.page.evaluate_handle(
-        """([name, encoded, type]) => {
-          const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0))
-          const transfer = new DataTransfer()
-          transfer.items.add(new File([bytes], name, { type }))
-          return transfer
-        }""",
-        [name, base64.b64encode(content).decode(), kind],
-    )
-    page.page.dispatch_event("#graph-canvas", "drop", {"dataTransfer": transfer})
-
-
-def drop_json(page: Frontend, graph: dict[str, Any], name: str = "shared.json") -> None:
-    drop(page, name, json.dumps(graph).encode(), "application/json")
-
-
-def dialog(page: Frontend) -> Any:
-    return page.page.get_by_role("dialog", name="Models of this workflow")
-
-
-def press(page: Frontend, label: str) -> None:
-    dialog(page).locator("footer").get_by_role("button", name=label).click()
-
-
-def row(page: Frontend, name: str) -> Any:
-    return dialog(page).locator(f'tr[data-model="{name}"]')
-
-
-def expect_state(page: Frontend, name: str, state: str) -> None:
-    row(page, name).locator(".satchel-state").get_by_text(state, exact=True).wait_for()
-
-
-def expect_ready(page: Frontend) -> None:
-    page.page.get_by_text("The workflow is ready").first.wait_for()
-    dialog(page).wait_for(state="detached")
-
-
-def widget_names(page: Frontend) -> list[str]:
-    values: list[Any] = page.run("() => app.rootGraph.serialize().nodes[0].widgets_values")
-    return values[1::5]
 
 
 def test_a_dropped_workflow_shows_its_plan_and_one_button_installs_everything(
@@ -154,11 +58,6 @@ def test_a_dropped_workflow_shows_its_plan_and_one_button_installs_everything(
     assert page.missing_models() == []
     active = page.run("() => app.extensionManager.workflow.activeWorkflow.filename")
     assert active == "shared"
-
-
-def shared_bytes(loras: Path, name: str) -> bytes:
-    """The author's copy of a shared file."""
-    return (loras.parents[1] / "author" / name).read_bytes()
 
 
 def test_a_workflow_chosen_in_the_file_dialog_is_asked_about_too(
@@ -191,21 +90,6 @@ def test_a_dropped_png_installs_as_well(
     assert (loras / shared.names[0]).is_file()
     assert widget_names(page) == shared.names
     assert page.missing_models() == []
-
-
-def png_with_text(keyword: str, text: str) -> bytes:
-    """A PNG of one black pixel that carries a text."""
-    chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)),
-        (b"tEXt", keyword.encode() + b"\0" + text.encode()),
-        (b"IDAT", zlib.compress(b"\0\0")),
-        (b"IEND", b""),
-    ]
-    parts = [b"\x89PNG\r\n\x1a\n"]
-    for kind, data in chunks:
-        checksum = struct.pack(">I", zlib.crc32(kind + data))
-        parts.append(struct.pack(">I", len(data)) + kind + data + checksum)
-    return b"".join(parts)
 
 
 def test_a_failed_download_says_why_and_can_be_tried_again(
@@ -408,37 +292,58 @@ def test_check_models_in_the_menu_plans_the_open_graph(
     press(page, "Close")
 
 
-def test_export_in_the_menu_saves_a_file_that_imports_again(
-    open_page: OpenPage, market: Marketplace, comfy: ComfyUI, loras: Path
+def test_node_packs_are_listed_with_the_command_that_gets_them(
+    open_page: OpenPage, share: Callable[..., Shared]
 ) -> None:
-    number = next(_numbers)
-    known, unknown = f"style/known{number}.safetensors", f"unknown{number}.safetensors"
-    path = write_safetensors(loras / known, seed=number * 1000)
-    write_safetensors(loras / unknown, seed=number * 1000 + 1)
-    kept = comfy.base / f"known{number}.safetensors"
-    kept.write_bytes(path.read_bytes())
-    market.publish(kept, model_name="Known")
+    shared = share(1)
+    shared.graph["extra"]["satchel"]["node_packs"] = [
+        {"cnr_id": "comfyui-nowhere", "version": "1.2.3", "node_types": ["Nowhere"]}
+    ]
     page = open_page()
-    page.load(stack_graph(known, unknown), name="my flow")
+    page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
 
-    with page.page.expect_download() as download:
-        open_menu(page, "Export portable workflow")
+    drop_json(page, shared.graph)
+    expect_state(page, shared.names[0], "Will be downloaded")
+    pack = dialog(page).locator("tr[data-pack^=comfyui-nowhere]")
 
-    exported = page.page.get_by_role("dialog", name="Export portable workflow")
-    exported.get_by_text("Saved as my flow.portable.json").wait_for()
-    assert "carries the identity of 1 model" in exported.inner_text()
-    assert unknown in exported.get_by_role("listitem").inner_text()
-    exported.get_by_role("button", name="Close").last.click()
-    assert download.value.suggested_filename == "my flow.portable.json"
-    graph = json.loads(Path(download.value.path()).read_text("utf-8"))
-    path.unlink()
-    drop_json(page, graph)
-    expect_state(page, f"known{number}.safetensors", "Will be downloaded")
+    assert pack.locator(".satchel-state").inner_text().strip() == "Missing"
+    pack.get_by_role("button", name="Copy command").click()
+    pack.get_by_role("button", name="Copied").wait_for()
+    copied = page.run("() => navigator.clipboard.readText()")
+    assert copied == "comfy node install comfyui-nowhere@1.2.3"
+    assert violations(dialog(page)) == []
     press(page, "Close")
 
 
-def open_menu(page: Frontend, entry: str) -> None:
-    """Chooses an entry of the Satchel menu in the host's main menu."""
-    page.page.locator(".comfy-menu-button-wrapper").first.click()
-    page.page.get_by_role("menuitem", name="Satchel").hover()
-    page.page.get_by_role("menuitem", name=entry).click()
+def test_a_workflow_that_only_lacks_a_node_pack_says_so(
+    open_page: OpenPage, share: Callable[..., Shared], loras: Path
+) -> None:
+    shared = share(1)
+    (loras / shared.names[0]).write_bytes(shared_bytes(loras, shared.names[0]))
+    shared.graph["extra"]["satchel"]["node_packs"] = [
+        {"cnr_id": "comfyui-nowhere", "node_types": ["Nowhere"]}
+    ]
+    page = open_page()
+
+    drop_json(page, shared.graph)
+
+    dialog(page).get_by_text("1 node pack is missing.").wait_for()
+    assert dialog(page).locator("footer").get_by_role("button").all_inner_texts() == ["Close"]
+    press(page, "Close")
+
+
+def test_mature_and_unsafe_models_are_marked_before_anything_is_fetched(
+    open_page: OpenPage, share: Callable[..., Shared]
+) -> None:
+    shared = share(1)
+    entry = shared.graph["extra"]["satchel"]["models"][0]
+    entry.update(nsfw_level=16, licence="cc-by-nc-4.0", gated=True)
+    page = open_page()
+
+    drop_json(page, shared.graph)
+
+    expect_state(page, shared.names[0], "Will be downloaded")
+    warnings = row(page, shared.names[0]).locator(".satchel-warning").all_inner_texts()
+    assert warnings == ["Mature content", "Its page has to be accepted first"]
+    assert row(page, shared.names[0]).locator(".satchel-licence").inner_text() == "cc-by-nc-4.0"
+    press(page, "Close")

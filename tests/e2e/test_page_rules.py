@@ -11,7 +11,7 @@ from satchel_tools.comfyui import ComfyUI
 from support.models import write_safetensors
 
 from .axe import violations
-from .test_import_dialog import stack_graph
+from .sharing import stack_graph
 
 if TYPE_CHECKING:
     from satchel_tools.browser import Frontend
@@ -83,7 +83,7 @@ def test_nobody_is_kept_out_of_the_dialogs(open_page: OpenPage, loras: Path, pal
     dialog = page.page.locator("dialog[open]")
 
     for command, ready in (("Satchel.CheckModels", "Not found anywhere"),
-                           ("Satchel.Export", "Saved as")):  # fmt: skip
+                           ("Satchel.Export", "unresolved")):  # fmt: skip
         page.run("(id) => { void app.extensionManager.command.execute(id) }", command)
         dialog.get_by_text(ready).first.wait_for()
         found[command] = violations(dialog)

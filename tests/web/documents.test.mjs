@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { carriedLock, exportFileName, takeOverNames } from '../../web/lib/documents.js'
+import { carriedLock, isBundle, takeOverNames, workflowStem } from '../../web/lib/documents.js'
 
 test('only an object under extra.satchel is a lock', () => {
   const lock = { version: 1, models: [] }
@@ -40,14 +40,25 @@ test('names are taken over in the graph and in its subgraphs, and nothing else i
   assert.equal(open.extra.other, 'old')
 })
 
-test('the exported file is named after the workflow', () => {
+test('exported files are named after the workflow', () => {
   const table = [
-    ['harbour', 'harbour.portable.json'],
-    ['sub/harbour.json', 'harbour.portable.json'],
-    ['harbour.portable.json', 'harbour.portable.json'],
-    ['what? <b>', 'what_ _b_.portable.json'],
-    ['', 'workflow.portable.json'],
-    [undefined, 'workflow.portable.json'],
+    ['harbour', 'harbour'],
+    ['sub/harbour.json', 'harbour'],
+    ['harbour.portable.json', 'harbour'],
+    ['what? <b>', 'what_ _b_'],
+    ['', 'workflow'],
+    [undefined, 'workflow'],
   ]
-  for (const [name, file] of table) assert.equal(exportFileName(name), file)
+  for (const [name, file] of table) assert.equal(workflowStem(name), file)
+})
+
+test('a bundle is told by its name or its type', () => {
+  const table = [
+    [{ name: 'flow.zip', type: '' }, true],
+    [{ name: 'FLOW.ZIP', type: 'application/octet-stream' }, true],
+    [{ name: 'flow', type: 'application/x-zip-compressed' }, true],
+    [{ name: 'flow.zip.json', type: 'application/json' }, false],
+    [{ name: 'zip', type: 'image/png' }, false],
+  ]
+  for (const [file, told] of table) assert.equal(isBundle(file), told)
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { formatBytes } from '../../web/lib/bytes.js'
-import { installButton, planRows, planSummary, planTotals, updatedPlan } from '../../web/lib/plan_view.js'
+import { installButton, licenceText, missingPacks, packRows, planRows, planSummary, planTotals, updatedPlan } from '../../web/lib/plan_view.js'
 
 function model(state, more = {}) {
   return {
@@ -69,16 +69,89 @@ test('a model that no run needs is no problem', () => {
   assert.equal(planSummary(made), 'All models that this workflow needs are here.')
 })
 
-test('licence, rating and a gate are told before a download', () => {
-  const facts = { licence: 'openrail', nsfw_level: 8, gated: true }
+test('licence, rating, a gate, code and an unknown host are told before a download', () => {
+  const facts = { licence: 'openrail', nsfw_level: 8, gated: true, can_run_code: true, known_source: false }
   const [fetched] = planRows(plan([model('missing', { ...facts, reason: 'Other bytes.' })]))
   const [here] = planRows(plan([model('present', facts)]))
+  const [harmless] = planRows(plan([model('missing', { nsfw_level: 2, known_source: true })]))
 
-  assert.equal(
-    fetched.detail,
-    'Other bytes. · Licence: openrail · Mature content · Its page has to be accepted first',
+  assert.equal(fetched.detail, 'Other bytes.')
+  assert.deepEqual(fetched.warnings, [
+    'Can run code when it is loaded',
+    'Unknown host',
+    'Mature content',
+    'Its page has to be accepted first',
+  ])
+  assert.deepEqual([fetched.licence, here.licence], ['openrail', 'openrail'])
+  assert.deepEqual([here.warnings, harmless.warnings], [[], []])
+})
+
+test('a licence says its name and what flags forbid or ask for', () => {
+  const strict = { allowCommercialUse: 'None', allowNoCredit: false, allowDerivatives: false, allowDifferentLicense: false }
+  const table = [
+    [{}, ''],
+    [{ licence: 'mit' }, 'mit'],
+    [{ permissions: { allowCommercialUse: 'Image', allowNoCredit: true } }, ''],
+    [{ licence: 'x', permissions: { allowNoCredit: false } }, 'x, credit its author'],
+    [{ permissions: strict }, 'no commercial use, credit its author, no merges, same terms for merges'],
+  ]
+  for (const [value, text] of table) assert.equal(licenceText(value), text)
+})
+
+test('what a bundle brings comes from there', () => {
+  const [row] = planRows(plan([model('missing', { source: 'bundle' })]))
+  const two = plan([model('missing', { source: 'bundle' }), model('missing')])
+
+  assert.deepEqual([row.state, row.source], ['Will be taken from the bundle', 'The bundle'])
+  assert.equal(planSummary(two), '0 of 2 models are here, 1 can be taken from the bundle, 1 can be downloaded.')
+})
+
+test('node packs are told with the command that gets them, missing ones first', () => {
+  const pack = (state, more = {}) => ({
+    id: 'some-pack', repository: null, version: '1.0.2', node_types: ['A', 'B', 'C', 'D'],
+    state, installed_version: null, command: state === 'installed' ? null : 'comfy node install x', ...more,
+  })
+  const made = plan([], {
+    ok: true,
+    node_packs: [
+      pack('installed'),
+      pack('other_version', { installed_version: '1.0.1' }),
+      pack('missing', { id: null, repository: 'github.com/a/b', version: null }),
+    ],
+  })
+
+  assert.deepEqual(
+    packRows(made).map((row) => [row.name, row.tone, row.state, row.detail, row.command]),
+    [
+      ['github.com/a/b', 'problem', 'Missing', 'Gives A, B, C, ...', 'comfy node install x'],
+      ['some-pack 1.0.2', 'here', 'Here', '', ''],
+      ['some-pack 1.0.2', 'here', 'Here, in version 1.0.1', '', 'comfy node install x'],
+    ],
   )
-  assert.equal(here.detail, '')
+  assert.equal(missingPacks(made), 1)
+  assert.equal(planSummary(made), 'This workflow names no models. 1 node pack is missing.')
+  assert.deepEqual(packRows(plan([])), [])
+})
+
+test('several hosts are told apart in the total', () => {
+  const models = [
+    model('missing'),
+    model('missing', { source: 'huggingface.co', bytes: 2e6 }),
+    model('present'),
+  ]
+  const text = planTotals(plan(models, { bytes_to_fetch: 3e6 }))
+
+  assert.equal(text, '3.0 MB to download, 5.0 GB free (1.0 MB from civitai.com, 2.0 MB from huggingface.co)')
+})
+
+test('the button tells of files that come with a bundle', () => {
+  const ready = plan([model('present')], { ok: true })
+  const both = plan([model('missing')], { installable: true })
+
+  assert.deepEqual(installButton(ready, 1), { label: 'Add 1 file', blocked: '' })
+  assert.deepEqual(installButton(ready, 2), { label: 'Add 2 files', blocked: '' })
+  assert.deepEqual(installButton(both, 2), { label: 'Install everything', blocked: '' })
+  assert.deepEqual(installButton(plan([model('gone')]), 1), { label: 'Add 1 file', blocked: '' })
 })
 
 test('a missing model without a source is a problem, not a download', () => {

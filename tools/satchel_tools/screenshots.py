@@ -2,6 +2,8 @@
 
     python -m satchel_tools.screenshots [--to docs/images]
 
+One command for all of them, in both palettes and renderers where that makes a difference.
+
 Needs Playwright. ComfyUI and Chromium are those of the tests: `SATCHEL_HOST_DIR`,
 `SATCHEL_HOST_PYTHON` and `SATCHEL_CHROMIUM`, or what `dev.py` provides.
 """
@@ -28,7 +30,11 @@ from .comfyui import ComfyUI
 from .host import Host, provide_host
 from .running import say
 
-STACK = "SatchelLoraStack"
+EXAMPLE = ROOT / "workflows" / "lora-stack.json"
+STACK, CHECKPOINT, DECODE, VAE = 2, 1, 7, 11
+"""Ids of nodes in that graph; the last one is added to it."""
+LEFT_OUT = (9, 10)
+NAME = "harbour at dawn"
 ROWS: list[Any] = [
     *(True, "ink-wash-lines.safetensors", 0.85, 0.6, ""),
     *(True, "style/film-grain.safetensors", 0.4, 0.4, "IN04-08=0.5, M00=1, *=0"),
@@ -42,6 +48,9 @@ SHARED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("detail-boost.safetensors", "loras", 9_480_192, {"require_login": True}),
     ("soft-vae.safetensors", "vae", 3_347_456, {"type": "VAE"}),
 ]
+UNPUBLISHED = "my-own-faces.safetensors"
+PALETTES = (("dark", ""), ("light", "-light"))
+"""The frontend's palettes, and what the names of their pictures end with."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,11 +88,16 @@ def _take_all(host: Host, folder: Path, to: Path) -> None:
                 write_sparse_model(comfy.base / "models" / "loras" / name, 4096)
             for vue_nodes, name in ((False, "lora-stack.png"), (True, "lora-stack-nodes2.png")):
                 _take_stack(browser, comfy, to / name, vue_nodes=vue_nodes)
+            _take_stack(browser, comfy, to / "lora-stack-light.png", palette="light")
             _take_menu(browser, comfy, to / "menu.png")
             for name in ROWS[1::5]:
                 (comfy.base / "models" / "loras" / name).unlink()
-            graph = _share(comfy, market, folder / "author")
-            _take_dialog(browser, comfy, graph, to / "import-dialog.png")
+            _publish(comfy, market, folder / "author")
+            for palette, ending in PALETTES:
+                _take_export(browser, comfy, to / f"export-dialog{ending}.png", palette)
+            graph = _share(comfy, folder / "author")
+            for palette, ending in PALETTES:
+                _take_import(browser, comfy, graph, to / f"import-dialog{ending}.png", palette)
 
 
 def write_sparse_model(path: Path, size: int) -> Path:
@@ -96,41 +110,41 @@ def write_sparse_model(path: Path, size: int) -> Path:
     return path
 
 
-def _stack_graph() -> dict[str, Any]:
-    stack = _node(3, STACK, [60, 60], ROWS)
-    return {"nodes": [stack], "links": [], "groups": [], "extra": {}, "version": 0.4}
+def _example(rows: list[Any]) -> dict[str, Any]:
+    """The example graph of the LoRA Stack, with these rows and the models of `SHARED`."""
+    graph: dict[str, Any] = json.loads(EXAMPLE.read_text("utf-8"))
+    graph["nodes"] = [node for node in graph["nodes"] if node["id"] not in LEFT_OUT]
+    by_id = {node["id"]: node for node in graph["nodes"]}
+    for node in graph["nodes"]:
+        node["properties"].pop("models", None)
+    by_id[CHECKPOINT]["widgets_values"] = [SHARED[0][0]]
+    by_id[STACK]["widgets_values"] = rows
+    graph["links"] = [link for link in graph["links"] if link[3] not in LEFT_OUT]
+    (link,) = (link for link in graph["links"] if link[3] == DECODE and link[5] == "VAE")
+    for output in by_id[CHECKPOINT]["outputs"]:
+        output["links"] = [each for each in output["links"] or () if each != link[0]]
+    link[1:3] = [VAE, 0]
+    output = {"name": "VAE", "type": "VAE", "links": [link[0]]}
+    loader = {
+        "id": VAE, "type": "VAELoader", "pos": [0, 170], "size": [330, 80], "flags": {}, "order": 0,
+        "mode": 0, "inputs": [], "outputs": [output], "properties": {},
+        "widgets_values": [SHARED[4][0]],
+    }  # fmt: skip
+    return {**graph, "nodes": [*graph["nodes"], loader]}
 
 
-def _shared_graph() -> dict[str, Any]:
-    checkpoint, ink, grain, detail, vae = (name for name, *_ in SHARED)
-    rows = [value for name in (ink, grain, detail) for value in (True, name, 0.8, 0.6, "")]
-    nodes = [
-        _node(1, "CheckpointLoaderSimple", [-320, 60], [checkpoint]),
-        _node(2, "VAELoader", [-320, 240], [vae]),
-        _node(3, STACK, [60, 60], rows),
-    ]
-    return {"nodes": nodes, "links": [], "groups": [], "extra": {}, "version": 0.4}
+def _shared_rows(*more: str) -> list[Any]:
+    names = [name for name, folder, _, _ in SHARED if folder == "loras"]
+    return [value for name in (*names, *more) for value in (True, name, 0.8, 0.6, "")]
 
 
-def _node(number: int, kind: str, position: list[int], values: list[Any]) -> dict[str, Any]:
-    return {
-        "id": number,
-        "type": kind,
-        "pos": position,
-        "size": [340, 60],
-        "flags": {},
-        "order": 0,
-        "mode": 0,
-        "inputs": [],
-        "outputs": [],
-        "properties": {},
-        "widgets_values": values,
-    }
-
-
-def _take_stack(browser: Browser, comfy: ComfyUI, to: Path, *, vue_nodes: bool) -> None:
-    page = open_frontend(browser, comfy, vue_nodes=vue_nodes, scale=2)
-    page.load(_stack_graph(), name="stack")
+def _take_stack(
+    browser: Browser, comfy: ComfyUI, to: Path, *, vue_nodes: bool = False, palette: str = "dark"
+) -> None:
+    page = open_frontend(browser, comfy, vue_nodes=vue_nodes, scale=2, palette=palette)
+    graph = _example(ROWS)
+    graph["nodes"] = [node for node in graph["nodes"] if node["id"] == STACK]
+    page.load({**graph, "links": []}, name="stack")
     page.run("() => { app.canvas.ds.offset = [200, 80]; app.canvas.ds.scale = 1 }")
     page.page.wait_for_timeout(500)
     left, top, width, height = page.run(
@@ -152,46 +166,70 @@ def _take_stack(browser: Browser, comfy: ComfyUI, to: Path, *, vue_nodes: bool) 
 
 def _take_menu(browser: Browser, comfy: ComfyUI, to: Path) -> None:
     page = open_frontend(browser, comfy, vue_nodes=True)
-    page.load(_stack_graph(), name="harbour at dawn")
+    page.load(_example(ROWS), name=NAME)
     page.page.locator(".comfy-menu-button-wrapper").first.click()
     page.page.get_by_role("menuitem", name="Satchel").hover()
-    page.page.get_by_role("menuitem", name="Check models").hover()
+    page.page.get_by_role("menuitem", name="Export portable workflow").hover()
     page.page.wait_for_timeout(500)
     page.page.screenshot(path=to, clip={"x": 0, "y": 0, "width": 760, "height": 460})
     page.page.context.close()
 
 
-def _share(comfy: ComfyUI, market: Any, author: Path) -> dict[str, Any]:
-    """Exports the graph where everything is, then leaves what the recipient has."""
-    models = comfy.base / "models"
+def _publish(comfy: ComfyUI, market: Any, author: Path) -> None:
+    """Puts everything that the author has on both machines but one file, which nobody knows."""
     for name, folder, size, how in SHARED:
         path = write_sparse_model(author / name, size)
         market.publish(path, model_name=path.stem, **how)
-        (models / folder / name).symlink_to(path)
-    answer = comfy.post_json("/satchel/v1/export", {"json": _shared_graph()})
+        (comfy.base / "models" / folder / name).symlink_to(path)
+    write_sparse_model(comfy.base / "models" / "loras" / UNPUBLISHED, 27_262_976)
+
+
+def _share(comfy: ComfyUI, author: Path) -> dict[str, Any]:
+    """Exports the graph where everything is, then leaves what the recipient has."""
+    models = comfy.base / "models"
+    answer = comfy.post_json("/satchel/v1/export", {"json": _example(_shared_rows())})
     for name, folder, _, _ in SHARED[:4]:
         (models / folder / name).unlink()
     grain = models / "loras" / "my styles" / "grain_old.safetensors"
     grain.parent.mkdir()
     grain.symlink_to(author / "film-grain.safetensors")
     exported: dict[str, Any] = answer["graph"]
+    checkpoint = next(
+        model for model in exported["extra"]["satchel"]["models"] if model["name"] == SHARED[0][0]
+    )
+    checkpoint.update(licence="openrail++", nsfw_level=4)
+    exported["extra"]["satchel"]["node_packs"].append(
+        {"cnr_id": "rgthree-comfy", "version": "1.0.2605082234", "node_types": ["Seed (rgthree)"]}
+    )
     return exported
 
 
-def _take_dialog(browser: Browser, comfy: ComfyUI, graph: dict[str, Any], to: Path) -> None:
-    page = open_frontend(browser, comfy, vue_nodes=True, width=1100, height=720)
-    page.run("(graph) => { void app.loadGraphData(graph, true, true, 'harbour at dawn') }", graph)
+def _take_import(
+    browser: Browser, comfy: ComfyUI, graph: dict[str, Any], to: Path, palette: str
+) -> None:
+    page = open_frontend(browser, comfy, vue_nodes=True, width=1100, height=760, palette=palette)
+    page.run(
+        "([graph, name]) => { void app.loadGraphData(graph, true, true, name) }", [graph, NAME]
+    )
     dialog = page.page.get_by_role("dialog", name="Models of this workflow")
     dialog.locator("tr[data-tone=fetch]").first.wait_for()
-    _settled(page)
-    page.page.screenshot(path=to)
-    page.page.context.close()
+    _take(page, to)
 
 
-def _settled(page: Frontend) -> None:
-    """Lets fonts and notices arrive, and takes the pointer out of the picture."""
+def _take_export(browser: Browser, comfy: ComfyUI, to: Path, palette: str) -> None:
+    page = open_frontend(browser, comfy, vue_nodes=True, width=1100, height=860, palette=palette)
+    page.load(_example(_shared_rows(UNPUBLISHED)), name=NAME)
+    page.run("() => { void app.extensionManager.command.execute('Satchel.Export') }")
+    page.page.get_by_role("button", name="Save", exact=True).wait_for()
+    _take(page, to)
+
+
+def _take(page: Frontend, to: Path) -> None:
+    """Lets fonts and notices arrive, takes the pointer out of the picture, takes it and closes."""
     page.page.mouse.move(5, 715)
     page.page.wait_for_timeout(800)
+    page.page.screenshot(path=to)
+    page.page.context.close()
 
 
 if __name__ == "__main__":

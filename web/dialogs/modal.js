@@ -3,6 +3,7 @@
  * closes on Escape.
  */
 
+import { say } from '../lib/strings.js'
 import { button, element, loadStyles } from './elements.js'
 
 let opened = 0
@@ -17,7 +18,7 @@ export class Modal {
     opened += 1
     const heading = element('h2', { id: `satchel-title-${opened}` }, title)
     const corner = button('', onEscape, 'satchel-corner')
-    corner.setAttribute('aria-label', 'Close')
+    corner.setAttribute('aria-label', say('import.close'))
     corner.append(element('i', { class: 'pi pi-times', 'aria-hidden': 'true' }))
     /** One sentence on where things stand, read out when it changes. */
     this.status = element('p', { class: 'satchel-status', role: 'status' })
@@ -80,6 +81,15 @@ export class Modal {
     if (message === '') return
     this.alert.append(element('strong', {}, message))
     for (const line of lines.filter(Boolean)) this.alert.append(element('p', {}, line))
+  }
+
+  /**
+   * Makes what is in the dialog wait while something is done with it.
+   *
+   * @param {boolean} busy
+   */
+  setBusy(busy) {
+    this.body.inert = busy
   }
 
   /** @param {...HTMLElement} children */

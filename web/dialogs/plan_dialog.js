@@ -1,24 +1,25 @@
 /** The import dialog: what a workflow needs, and one button that gets all of it. */
 
 import { isCancelled } from '../api.js'
-import { installButton, planSummary, planTotals, plural, updatedPlan } from '../lib/plan_view.js'
+import { installButton, missingPacks, planSummary, planTotals, updatedPlan } from '../lib/plan_view.js'
 import { JobProgress } from '../lib/progress.js'
+import { say, sayCount } from '../lib/strings.js'
 import { button, element } from './elements.js'
 import { errorLines } from './error_lines.js'
 import { Modal } from './modal.js'
-import { planTable } from './plan_table.js'
+import { planView } from './plan_table.js'
 
 /** @typedef {import('../types/satchel').Plan} Plan */
 /** @typedef {import('../types/satchel').PlanResult} PlanResult */
 /** @typedef {import('../types/satchel').InstallResult} InstallResult */
-/** @typedef {import('../types/comfy').SavedGraph} SavedGraph */
+/** @typedef {import('../types/satchel').SentDocument} SentDocument */
 
 /**
  * @typedef {object} PlanDialogOptions
  * @property {import('../api.js').SatchelApi} satchel
- * @property {SavedGraph} graph the workflow as it was opened or as it is now
+ * @property {SentDocument} document the workflow as it was opened or as it is now
  * @property {Plan | null} firstGuess a quick plan to show until the full one is made
- * @property {(graph: SavedGraph) => Promise<void>} useGraph replaces the open graph
+ * @property {(result: PlanResult) => Promise<void>} useResult replaces the open graph
  * @property {() => Promise<void>} learnFiles lets the host see files that came in
  * @property {(summary: string) => void} celebrate says that everything went well
  * @property {boolean} importing whether local names are taken over without asking
@@ -35,9 +36,11 @@ class PlanDialog {
   /** @param {PlanDialogOptions} options */
   constructor(options) {
     this.options = options
-    this.modal = new Modal('Models of this workflow', () => this.#leave())
+    this.modal = new Modal(say('import.title'), () => this.#leave())
     /** @type {Plan | null} */
     this.plan = options.firstGuess
+    /** Files that come with a bundle and are not here. @type {{name: string, bytes: number}[]} */
+    this.files = []
     this.installing = false
   }
 
@@ -49,42 +52,41 @@ class PlanDialog {
   /** Escape and Close: stops an installation first, and closes only when nothing is changing. */
   #leave() {
     this.#stop.abort()
-    if (this.installing) this.modal.say('Stopping', null)
+    if (this.installing) this.modal.say(say('import.stopping'), null)
     else this.modal.close()
   }
 
   /** Makes the full plan, which may read files and ask marketplaces. */
   async #check() {
-    this.#begin('Looking for the models')
-    this.modal.showFooter(button('Close', () => this.#leave()))
+    this.#begin(say('import.looking'))
+    this.modal.showFooter(this.#closeButton())
     if (this.plan) this.#showTable(false)
     try {
       /** @type {PlanResult} */
       const result = await this.#run('plan', 0)
       this.plan = result.plan
+      this.files = result.inputs ?? []
       await this.#decide(result)
     } catch (error) {
       if (isCancelled(error)) return
       this.#fail(error)
-      this.modal.showFooter(this.#closeButton(), this.#mainButton('Try again', () => this.#check()))
+      const again = this.#mainButton(say('import.retry'), () => this.#check())
+      this.modal.showFooter(this.#closeButton(), again)
     }
   }
 
   /** @param {PlanResult} result */
   async #decide(result) {
-    const { plan, graph, rewrites } = result
-    if (plan.ok && graph && rewrites.length > 0) {
-      const use = () => this.#finish(graph, renamedSummary(rewrites.length))
-      if (this.options.importing) return use()
-      this.#settle(planSummary(plan))
-      return this.modal.showFooter(
-        this.#totals(),
-        this.#closeButton(),
-        this.#mainButton('Use the names of this machine', use),
-      )
-    }
-    if (plan.ok && this.options.importing) return this.#finish(null, planSummary(plan))
-    this.#offerInstall(planSummary(plan))
+    const { plan, rewrites } = result
+    const renamed = rewrites.length > 0
+    const summary = renamed ? sayCount('import.renamed', rewrites.length) : planSummary(plan)
+    const use = () => this.#finish(renamed ? result : null, summary)
+    const lacks = !plan.ok || this.files.length > 0
+    if (!lacks && this.options.importing && missingPacks(plan) === 0) return use()
+    if (lacks || !renamed) return this.#offerInstall(planSummary(plan))
+    this.#settle(planSummary(plan))
+    const main = this.#mainButton(say('import.useNames'), use)
+    this.modal.showFooter(this.#totals(), this.#closeButton(), main)
   }
 
   /**
@@ -93,8 +95,10 @@ class PlanDialog {
    */
   #offerInstall(summary, retryLabel) {
     this.#settle(summary)
-    if (!this.plan || this.plan.ok) return this.modal.showFooter(this.#closeButton())
-    const { label, blocked } = installButton(this.plan)
+    if (!this.plan || (this.plan.ok && this.files.length === 0)) {
+      return this.modal.showFooter(this.#closeButton())
+    }
+    const { label, blocked } = installButton(this.plan, this.files.length)
     const main = this.#mainButton(retryLabel ?? label, () => this.#install())
     main.disabled = blocked !== ''
     main.title = blocked
@@ -104,25 +108,27 @@ class PlanDialog {
 
   async #install() {
     const total = this.plan?.bytes_to_fetch ?? 0
-    this.#begin('Starting')
+    this.#begin(say('import.starting'))
     this.installing = true
-    this.modal.showFooter(this.#totals(), button('Cancel', () => this.#leave()))
+    this.modal.showFooter(this.#totals(), button(say('import.cancel'), () => this.#leave()))
     try {
       /** @type {InstallResult} */
       const result = await this.#run('install', total)
       this.installing = false
       this.plan = result.plan
-      const summary = `${plural(result.installed.length, 'model')} installed.`
-      if (result.plan.ok) return await this.#finish(result.graph, summary)
-      if (result.graph) await this.options.useGraph(result.graph)
+      const summary = installedSummary(result.installed.length, this.files.length)
+      this.files = []
+      const isReady = result.plan.ok && missingPacks(result.plan) === 0
+      if (isReady) return await this.#finish(result, summary)
+      await this.options.useResult(result)
       this.#offerInstall(`${summary} ${planSummary(result.plan)}`)
     } catch (error) {
       this.installing = false
       await this.#refreshPlan()
       if (!isCancelled(error)) this.#fail(error)
       this.#offerInstall(
-        isCancelled(error) ? 'Stopped. What was downloaded is kept.' : 'Not everything worked.',
-        isCancelled(error) ? undefined : 'Try again',
+        say(isCancelled(error) ? 'import.stopped' : 'import.incomplete'),
+        isCancelled(error) ? undefined : say('import.retry'),
       )
     }
   }
@@ -131,7 +137,7 @@ class PlanDialog {
   async #refreshPlan() {
     try {
       await this.options.learnFiles()
-      const { plan } = await this.options.satchel.quickPlan({ json: this.options.graph })
+      const { plan } = await this.options.satchel.quickPlan(this.options.document)
       this.plan = this.plan ? updatedPlan(this.plan, plan) : plan
     } catch {
       // The plan that is shown stays: the error being reported is the one that matters.
@@ -139,11 +145,11 @@ class PlanDialog {
   }
 
   /**
-   * @param {SavedGraph | null} graph
+   * @param {PlanResult | null} result with the graph to use, if the open one is to be replaced
    * @param {string} summary
    */
-  async #finish(graph, summary) {
-    if (graph) await this.options.useGraph(graph)
+  async #finish(result, summary) {
+    if (result) await this.options.useResult(result)
     this.modal.close()
     this.options.celebrate(summary)
   }
@@ -156,7 +162,7 @@ class PlanDialog {
     const progress = new JobProgress(totalBytes)
     return this.options.satchel.runJob(
       action,
-      { json: this.options.graph },
+      this.options.document,
       (event) => {
         const { text, share } = progress.update(event)
         if (!this.#stop.signal.aborted) this.modal.say(text, share)
@@ -187,8 +193,7 @@ class PlanDialog {
 
   /** @param {boolean} final */
   #showTable(final) {
-    const models = this.plan?.models.length ?? 0
-    this.modal.body.replaceChildren(...(this.plan && models ? [planTable(this.plan, final)] : []))
+    this.modal.body.replaceChildren(...(this.plan ? planView(this.plan, final, this.files) : []))
   }
 
   #totals() {
@@ -197,7 +202,7 @@ class PlanDialog {
   }
 
   #closeButton() {
-    return button('Close', () => this.#leave())
+    return button(say('import.close'), () => this.#leave())
   }
 
   /**
@@ -209,7 +214,12 @@ class PlanDialog {
   }
 }
 
-/** @param {number} count */
-function renamedSummary(count) {
-  return `All models are here; ${plural(count, 'name')} changed to that of this machine.`
+/**
+ * @param {number} models
+ * @param {number} files
+ */
+function installedSummary(models, files) {
+  const told = [sayCount('import.installed', models)]
+  if (files) told.push(sayCount('import.imagesAdded', files))
+  return told.slice(models || !files ? 0 : 1).join(' ')
 }

@@ -39,13 +39,31 @@ export function takeOverNames(from, to) {
 }
 
 /**
- * `my/flow.json` -> `flow.portable.json`, without characters that some system refuses.
+ * `my/flow.portable.json` -> `flow`, without characters that some system refuses.
  *
  * @param {string | undefined} workflow name of the open workflow
  */
-export function exportFileName(workflow) {
+export function workflowStem(workflow) {
   const base = (workflow ?? '').split(/[\\/]/).pop() ?? ''
-  const stem = base.replace(/(\.portable)?(\.json)?$/i, '')
-  const safe = stem.replace(/[<>:"|?*\u0000-\u001f]/g, '_').trim()
-  return `${safe || 'workflow'}.portable.json`
+  const stem = base.replace(/(\.portable)?(\.(json|zip|png|webp))?$/i, '')
+  return safeName(stem) || 'workflow'
+}
+
+/**
+ * A name without characters that some system refuses in a file's name.
+ *
+ * @param {string} name
+ */
+export function safeName(name) {
+  return name.replace(/[<>:"|?*\\/\u0000-\u001f]/g, '_').trim()
+}
+
+/**
+ * Whether a file is a bundle, which the host cannot open.
+ *
+ * @param {{name: string, type: string}} file
+ */
+export function isBundle(file) {
+  const types = ['application/zip', 'application/x-zip-compressed']
+  return /\.zip$/i.test(file.name) || types.includes(file.type)
 }

@@ -1,6 +1,6 @@
 /** JSON of the routes under /satchel/v1. */
 
-import type { SavedGraph } from './comfy'
+import type { ApiGraph, SavedGraph } from './comfy'
 
 export type PlanState = 'present' | 'renamed' | 'missing' | 'login' | 'gone' | 'refused'
 
@@ -21,13 +21,32 @@ export interface PlannedModel {
   /** Only nodes that do not run name it. */
   optional?: boolean
   licence?: string | null
+  /** Civitai's licence flags. */
+  permissions?: Record<string, boolean | string>
   /** Civitai's bit mask. */
   nsfw_level?: number | null
   gated?: boolean
+  /** Its format can run code when it is loaded. */
+  can_run_code?: boolean
+  /** False for a host of none of the marketplaces. */
+  known_source?: boolean
+}
+
+export interface PlannedPack {
+  id: string | null
+  repository: string | null
+  version: string | null
+  node_types: string[]
+  state: 'installed' | 'other_version' | 'missing'
+  installed_version: string | null
+  /** What fetches it, for a person to run. */
+  command: string | null
 }
 
 export interface Plan {
   models: PlannedModel[]
+  /** Missing where nobody knows the folders of custom nodes. */
+  node_packs?: PlannedPack[]
   bytes_to_fetch: number
   bytes_free: number
   /** Every model is here, if perhaps under another name. */
@@ -46,18 +65,51 @@ export interface Rewrite {
 export interface PlanResult {
   plan: Plan
   graph: SavedGraph | null
+  prompt: ApiGraph | null
   rewrites: Rewrite[]
+  /** Files of a bundle that the input folder does not have; only of plans. */
+  inputs?: { name: string; bytes: number }[]
 }
 
 export interface InstallResult extends PlanResult {
   installed: { directory: string; name: string; sha256: string; bytes: number }[]
 }
 
+export interface LockedModel {
+  name: string
+  directory: string
+  sha256?: string | null
+  size?: number | null
+  sources?: { kind: string; url: string; air?: string }[]
+  licence?: string | null
+  permissions?: Record<string, boolean | string>
+}
+
 export interface ExportResult {
   graph: SavedGraph
-  lock: { models: { name: string; directory: string }[] }
+  prompt: ApiGraph | null
+  lock: {
+    models: LockedModel[]
+    node_packs?: { cnr_id?: string; aux_id?: string; version?: string; node_types?: string[] }[]
+  }
   unresolved: { name: string; directory: string; reason: string }[]
   removed: string[]
+  png_base64?: string
+  webp_base64?: string
+}
+
+export interface BundleResult extends ExportResult {
+  /** Id of the file to fetch. */
+  file: string
+  bytes: number
+  left_out: string[]
+}
+
+/** Where somebody says that a model is published. */
+export interface GivenReference {
+  directory: string
+  name: string
+  reference: string
 }
 
 export interface ConvertedNode {
@@ -92,7 +144,7 @@ export interface NodeSelection {
 
 export interface Progress {
   job?: string
-  state: 'hashing' | 'resolving' | 'downloading' | 'unpacking' | 'waiting' | 'done' | 'failed'
+  state: 'hashing' | 'resolving' | 'downloading' | 'unpacking' | 'packing' | 'waiting' | 'done' | 'failed'
   name: string
   /** Bytes of the file named. */
   done: number
@@ -116,9 +168,17 @@ export interface JobStatus {
   error?: ErrorBody
 }
 
-export interface SentDocument {
-  json: SavedGraph
-  name?: string
+/** A workflow as a graph, as a file's bytes, or as a bundle that was handed over before. */
+export type SentDocument = { name?: string } & (
+  | { json: SavedGraph | PostedGraph }
+  | { base64: string }
+  | { upload: string }
+)
+
+/** What a queue client posts: both forms of a graph. */
+export interface PostedGraph {
+  prompt: ApiGraph
+  extra_data: { extra_pnginfo: { workflow: SavedGraph } }
 }
 
 export interface BlockSlot {
@@ -181,4 +241,103 @@ export interface LoraCards {
   loras?: (Partial<LoraCard> & { name: string })[]
   /** Id -> title. */
   families?: Record<string, string>
+}
+
+/** A file by its folder and its name in there. */
+export interface LibraryFile {
+  kind: string
+  name: string
+}
+
+/** What the library shows of a file; the server leaves out what is empty. */
+export interface LibraryModel {
+  name: string
+  directory: string
+  size: number
+  title?: string
+  version?: string
+  base?: string
+  nsfw_level?: number
+  /** When its picture was changed; 0 or left out without one. */
+  preview?: number
+  update?: boolean
+  /** Other files with the same bytes. */
+  copies?: number
+  noted?: boolean
+  known?: boolean
+  hashed?: boolean
+}
+
+export interface LibraryWanted {
+  query: string
+  kinds: string[]
+  base_models: string[]
+  tags: string[]
+  updates: boolean
+  duplicates: boolean
+  sort: 'relevance' | 'name' | 'newest' | 'size'
+}
+
+export interface LibraryPage {
+  stamp: string
+  total: number
+  files: number
+  unhashed: number
+  updates: number
+  facets: Record<'kinds' | 'base_models' | 'tags', { value: string; count: number }[]>
+  offset: number
+  models: LibraryModel[]
+}
+
+export interface LibrarySource {
+  source: string
+  model: string
+  version: string
+  base_model: string
+  published_at: string | null
+  status: string
+  air: string | null
+  page: string | null
+}
+
+export interface LibraryDetails {
+  name: string
+  size: number
+  identified: 'bytes' | 'tensors' | 'claim' | 'no'
+  version: string | null
+  base_model: string | null
+  author: string
+  licence: string | null
+  permissions: Record<string, boolean | string>
+  nsfw_level: number
+  status: string | null
+  description: string
+  trigger_words: string[]
+  tags: string[]
+  digests: Record<string, string>
+  claims: { kind: string; hex: string; origin: string }[]
+  sources: LibrarySource[]
+  newer: LibrarySource[]
+  copies: { directory: string; name: string }[]
+  note: { text: string; trigger_words: string[] }
+  notes: { origin: string; text: string }[]
+}
+
+export interface StackPreset {
+  name: string
+  rows: import('../lib/rows.js').Row[]
+  /** Unix time. */
+  saved_at: number
+}
+
+export interface StackPresets {
+  presets: StackPreset[]
+  /** Names that presets of a file were given. */
+  imported?: string[]
+}
+
+export interface KnownWords {
+  name: string
+  /** `user`, a marketplace, `header`, or a format of other programs' files. */
+  words_by_origin: { origin: string; words: string[] }[]
 }

@@ -122,21 +122,34 @@ export function removeSocket(node, field, number) {
 
 /**
  * Makes a socket when the host asks for that of a widget which it is about to promote out of a
- * subgraph. One that nothing is linked to right away goes again: the host also asks in passing.
+ * subgraph. Those that nothing is linked to right away go again: the host also asks in passing.
  *
  * @param {import('../types/comfy').NodeType} nodeType
  */
 export function offerSockets(nodeType) {
+  /** @type {WeakMap<Node, {field: Field, number: number}[]>} */
+  const offered = new WeakMap()
   const { getSlotFromWidget } = nodeType.prototype
   nodeType.prototype.getSlotFromWidget = function (widget) {
     const found = getSlotFromWidget.call(this, widget)
     const cell = widget && parseInputName(widget.name)
     if (found || !cell || !this.graph || this.graph === this.graph.rootGraph) return found
-    const made = addSocket(this, cell.field, cell.number)
-    queueMicrotask(() => {
-      if (made?.link == null) removeSocket(this, cell.field, cell.number)
-    })
-    return made
+    const cells = offered.get(this) ?? []
+    cells.push(cell)
+    if (cells.length === 1) {
+      offered.set(this, cells)
+      const [width, height] = this.size
+      queueMicrotask(() => {
+        offered.delete(this)
+        for (const { field, number } of cells) {
+          const slot = findSlot(this, field, number)
+          if (this.inputs[slot]?.link == null) removeSocket(this, field, number)
+        }
+        // The host makes room for each socket.
+        this.setSize([width, Math.max(height, this.computeSize()[1])])
+      })
+    }
+    return addSocket(this, cell.field, cell.number)
   }
   // This one asks for every widget, every time that the node is drawn.
   nodeType.prototype.updateComputedDisabled = function () {

@@ -41,6 +41,7 @@ from satchel.errors import (
     InsufficientSpaceError,
     LoginRequiredError,
     NotFoundError,
+    SatchelError,
     SizeMismatchError,
     UnavailableError,
 )
@@ -93,7 +94,9 @@ def test_formats_without_a_header_are_only_hashed(fetch, market, tmp_path, name)
     source = tmp_path / name
     source.write_bytes(b"\x80\x04.")
 
-    path, _ = fetch(market.publish(source, model_name="Old"), name=name)
+    path, _ = fetch(
+        market.publish(source, model_name="Old"), name=name, settings={"allow_pickle": True}
+    )
 
     assert path.read_bytes() == b"\x80\x04."
 
@@ -433,6 +436,58 @@ def test_the_next_source_is_tried(fetch, publish, market, tmp_path):
     assert path.read_bytes() == original(tmp_path)
 
 
+REFUSALS = {
+    "400": ("status", {"status": 400}),
+    "401": ("status", {"status": 401}),
+    "403": ("forbidden_403", {}),
+    "403, a robot check": ("challenge_403", {}),
+    "404": ("status", {"status": 404}),
+    "404 that passes": ("transient_404", {}),
+    "408": ("status", {"status": 408}),
+    "410": ("status", {"status": 410}),
+    "429": ("status_429", {}),
+    "429 with a pause": ("status_429", {"retry_after": "37"}),
+    "429 of a quota": ("quota_429", {}),
+    "429 in a ratelimit header": ("ratelimit_429", {"retry_after": "55"}),
+    "451": ("region_451", {}),
+    "500": ("status", {"status": 500}),
+    "502 as a web page": ("html_502", {}),
+    "503": ("overloaded_503", {}),
+    "522": ("status", {"status": 522}),
+    "a login page": ("html_200", {}),
+    "a redirect inside": ("redirect_private", {}),
+    "a redirect loop": ("redirect_loop", {}),
+}
+"""Every way in which a source may not serve a file -> the stand-in's fault."""
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_whatever_a_source_says_the_next_one_serves_it(fetch, publish, market, tmp_path, refusal):
+    refused, served = publish(), publish()
+    fault, options = REFUSALS[refusal]
+    market.fault(fault, times=None, match=refused, **options)
+
+    path, _ = fetch(refused, served)
+
+    assert path.read_bytes() == original(tmp_path)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_when_there_is_no_next_one_each_says_why(fetch, publish, market, folder, refusal):
+    first, second = publish(), publish(unpublished=True)
+    fault, options = REFUSALS[refusal]
+    market.fault(fault, times=None, match=first, **options)
+
+    with pytest.raises(SatchelError) as caught:
+        fetch(first, second)
+
+    tried = caught.value.details["tried"]
+    assert [item["source"] for item in tried] == [source_of(one).url for one in (first, second)]
+    assert str(caught.value) == tried[0]["error"]
+    assert caught.value.hint
+    assert listing(folder) == []
+
+
 def test_the_next_source_goes_on_where_the_first_broke(fetch, publish, market, tmp_path):
     first, second = publish(), publish()
     market.fault("cut", after=100_000, match=first)
@@ -576,12 +631,15 @@ def test_a_cancelled_download_keeps_what_it_has(fetch, publish, market, folder, 
 
 
 def test_a_cancelled_pause_between_attempts_ends(fetch, publish, market):
+    class Impatient(Cancellation):
+        def wait(self, seconds):
+            self.cancel()
+            super().wait(seconds)
+
     market.fault("html_502", times=None)
-    cancellation = Cancellation()
-    threading.Timer(0.1, cancellation.cancel).start()
 
     with pytest.raises(CancelledError):
-        fetch(publish(), cancellation=cancellation)
+        fetch(publish(), cancellation=Impatient())
 
 
 def test_who_wants_the_same_bytes_waits_for_the_first_and_gets_its_file(

@@ -23,6 +23,7 @@ from satchel.downloads.queue_runner import Speed
 from satchel.errors import (
     CatalogError,
     ForbiddenFormatError,
+    ForbiddenSizeError,
     InvalidInputError,
     NotFoundError,
     QuotaExceededError,
@@ -31,6 +32,7 @@ from satchel.errors import (
     UnknownDownloadError,
 )
 from satchel.identity import ModelIdentity, Source
+from satchel.policy import Policy
 from satchel.progress import Cancellation
 from satchel.queueing import enqueue, make_runner
 from satchel.settings import origin_of
@@ -360,6 +362,47 @@ def test_a_name_that_is_taken_is_told(space, publish, folder):
     done = space.queue().get(number)
     assert done.path == folder / f"a-{lora.sha256.lower()[:8]}.safetensors"
     assert done.note == f"Another file is called a.safetensors, so this one is {done.path.name}."
+
+
+@pytest.mark.parametrize(
+    ("policy", "error"),
+    [
+        (Policy(formats=frozenset({".gguf"})), ForbiddenFormatError),
+        (Policy(max_file_bytes=10), ForbiddenSizeError),
+        (Policy(max_total_bytes=10), ForbiddenSizeError),
+    ],
+)
+def test_the_operators_policy_binds_the_queue(space, publish, policy, error):
+    with pytest.raises(error):
+        enqueue(identity(publish()), with_policy(space, policy))
+
+    assert space.queue().entries() == []
+
+
+def test_all_that_waits_is_one_installation_to_the_policy(space, publish):
+    first, second = publish(), publish(seed=1)
+    space = with_policy(space, Policy(max_total_bytes=first.size + second.size - 1))
+    entry = enqueue(identity(first), space)
+
+    enqueue(identity(first), space)  # the same bytes count once
+    with pytest.raises(ForbiddenSizeError):
+        enqueue(identity(second, name="b.safetensors"), space)
+    space.queue().cancel(entry.id)
+    enqueue(identity(second, name="b.safetensors"), space)
+
+
+def test_what_was_queued_under_other_rules_is_refused_when_it_begins(space, publish, folder):
+    enqueue(identity(publish()), space)
+
+    run(with_policy(space, Policy(formats=frozenset({".gguf"}))))
+
+    (failed,) = space.queue().entries()
+    assert (failed.state, failed.error["code"]) == ("failed", "forbidden_format")
+    assert not folder.exists() or listing(folder) == []
+
+
+def with_policy(space, policy):
+    return replace(space, settings=replace(space.settings, policy=policy))
 
 
 def test_a_format_that_is_not_allowed_is_not_queued(space, publish):

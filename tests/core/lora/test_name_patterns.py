@@ -12,7 +12,7 @@ from support.lora_key_tables import TABLES, header_of, load_table
 from satchel.lora.architectures import split_path
 from satchel.lora.keys import collect_modules, split_tail
 from satchel.lora.modules import group_modules
-from satchel.lora.name_patterns import name_patterns
+from satchel.lora.name_patterns import _digits, _spelling, name_patterns
 from satchel.lora.tensor_shapes import read_adapter
 
 Shapes = dict[str, tuple[int, ...]]
@@ -66,6 +66,7 @@ ODD = {
     "roles with digits": ["x.1.a1.weight", "x.1.a2.weight", "x.2.b1.weight", "x.1.b2.weight"],
     "a module spelled twice": ["a_1.diff", "a.1.diff", "a.2.diff"],
     "no names": ["", ".", "\n", "#", "a#_1.diff"],
+    "endless names": [f"{'a_' * 400}1.diff", f"{'a_' * 400}2.diff", f"{'b1_' * 400}2.diff"],
 }
 
 
@@ -103,3 +104,12 @@ def test_each_pattern_is_looked_at_once() -> None:
     assert sum(len(members) for _, members, _ in patterns) == len(names)
     assert len(patterns) < len(names) / 8
     assert all(split_tail(members[0]) for _, members, _ in patterns)
+
+
+def test_endless_names_are_not_remembered() -> None:
+    _spelling.cache_clear()
+    _digits.cache_clear()
+
+    list(name_patterns([f"{'a_' * 400}1.diff"]))
+
+    assert (_spelling.cache_info().currsize, _digits.cache_info().currsize) == (0, 0)

@@ -13,6 +13,9 @@ from support.models import write_safetensors
 from support.workspaces import make_workspace
 
 from satchel.errors import CancelledError
+from satchel.examine import claim_identity
+from satchel.folders import LocalModel
+from satchel.hashes import hash_file
 from satchel.identity import ModelIdentity, Source
 from satchel.progress import Cancellation, Progress
 from satchel.workflow.author import build_lock
@@ -338,3 +341,28 @@ def test_an_address_that_the_graph_gives_is_a_source_for_what_no_marketplace_has
 
     assert [source.url for source in model.identity.sources] == ([EMBEDDED] if kept else [])
     assert bool(model.reason) is not kept
+
+
+def test_what_a_header_claims_to_be_never_reaches_a_lock(
+    author: Workspace, market: Marketplace, tmp_path: Path
+):
+    other = market.publish(
+        write_safetensors(tmp_path / "other.safetensors", seed=9), model_name="Other"
+    )
+    claimed = hash_file(tmp_path / "other.safetensors").autov3
+    assert claimed is not None
+    path = write_safetensors(
+        author.folders.first_root("loras") / "copied.safetensors", seed=1,
+        metadata={"sshs_model_hash": claimed + "0" * 52},
+    )  # fmt: skip
+    local = LocalModel.at("loras", "copied.safetensors", path)
+    claim_identity(local, author.catalog)
+    assert [claim.hex for claim in author.catalog.notes.claims(local)] == [claimed]
+
+    (model,) = build_lock(lora_graph("copied.safetensors"), author).models
+
+    true = hash_file(path)
+    assert (model.identity.sha256, model.identity.autov3) == (true.sha256, true.autov3)
+    assert model.identity.autov3 != claimed
+    assert model.identity.sources == ()
+    assert other.sha256.lower() not in str(model)

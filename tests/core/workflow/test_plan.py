@@ -28,7 +28,7 @@ from satchel.workspace import Workspace
 SHA = "0123456789abcdef" * 4
 MODEL_KEYS = {"name", "directory", "state", "local", "source", "bytes", "reason", "used_by",
               "sha256", "fetch", "optional", "hints", "licence", "nsfw_level", "base_model",
-              "trigger_words", "gated", "known_source", "can_run_code"}  # fmt: skip
+              "trigger_words", "gated", "permissions", "known_source", "can_run_code"}  # fmt: skip
 
 
 @pytest.fixture

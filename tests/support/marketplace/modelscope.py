@@ -34,6 +34,7 @@ class ModelScope(Service):
         self.files: dict[tuple[str, str], dict[str, ScopeFile]] = {}
         """By repository and revision."""
         self.private: set[str] = set()
+        self.tags: dict[str, list[str]] = {}
         self.store = ObjectStore(clock)
         super().__init__(self._site, self.store.answer, clock=clock)
 
@@ -46,6 +47,8 @@ class ModelScope(Service):
         return added
 
     def _site(self, request: Request) -> Reply:
+        if request.path.startswith("/openapi/v1/"):
+            return self._openapi(request)
         match = re.fullmatch(r"/api/v1/models/([^/]+/[^/]+)/(repo|repo/files)", request.path)
         if match is None:
             return _refuse(404, 10010101, "page not found")
@@ -57,6 +60,43 @@ class ModelScope(Service):
         if files is None:
             return _refuse(404, 10010205001, NOT_FOUND)
         return self._send(request, files) if route == "repo" else self._list(request, files)
+
+    def _openapi(self, request: Request) -> Reply:
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if bearer and bearer not in self.tokens:
+            return json_reply(401, {"success": False, "code": 401, "message": "invalid token"})
+        if request.path == "/openapi/v1/users/me":
+            if not bearer:
+                return json_reply(401, {"success": False, "code": 401, "message": "no token"})
+            return json_reply(200, {"success": True, "data": {"username": "brushfox"}})
+        if request.path != "/openapi/v1/models":
+            return json_reply(404, {"success": False, "code": 404, "message": "no such route"})
+        page, size = int(request.arg("page_number") or 1), int(request.arg("page_size") or 10)
+        if page * size > 3000:
+            said = "page_number * page_size must be <= 3000"
+            return json_reply(400, {"success": False, "code": 400, "message": said})
+        models = self._matching(request)
+        shown = models[(page - 1) * size : page * size]
+        data = {"models": shown, "total_count": len(models), "page_number": page, "page_size": size}
+        return json_reply(200, {"success": True, "request_id": "fixture", "data": data})
+
+    def _matching(self, request: Request) -> list[dict[str, Any]]:
+        wanted, owner = (request.arg("search") or "").lower(), request.arg("owner")
+        tags = set(request.query.get("filter.custom_tag", ()))
+        models = [
+            {"id": repository, "display_name": repository.partition("/")[2].replace("-", " "),
+             "description": "", "downloads": number, "likes": -number, "license": "Apache-2.0",
+             "tasks": ["text-to-image-synthesis"], "tags": self.tags.get(repository, []),
+             "created_at": "2025-02-11T10:00:00Z",
+             "last_modified": f"2025-02-11T10:00:{number:02}Z"}
+            for number, repository in enumerate(dict.fromkeys(name for name, _ in self.files))
+            if wanted in repository.lower() and owner in (None, repository.partition("/")[0])
+            and repository not in self.private and tags <= set(self.tags.get(repository, []))
+        ]  # fmt: skip
+        sort = request.arg("sort")
+        if sort in ("downloads", "likes", "last_modified"):
+            models.sort(key=lambda model: model[sort], reverse=True)
+        return models
 
     def _list(self, request: Request, files: Mapping[str, ScopeFile]) -> Reply:
         root = request.arg("Root") or ""

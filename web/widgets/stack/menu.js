@@ -82,7 +82,6 @@ class Menu {
         role: checked === undefined ? 'menuitem' : 'menuitemcheckbox',
         tabindex: '-1',
         ...(checked !== undefined && { 'aria-checked': String(checked) }),
-        ...(keys && { 'aria-keyshortcuts': keys.replaceAll(' ', '+') }),
       },
       element('span', { class: mark ? `pi ${mark}` : 'pi', 'aria-hidden': 'true' }),
       element('span', { class: 'satchel-menu-label' }, label),

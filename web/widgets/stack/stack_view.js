@@ -52,7 +52,7 @@ export class StackView {
   /** @param {StackEvents} events */
   constructor(events) {
     this.events = events
-    this.all = element('button', { type: 'button', class: 'satchel-switch', role: 'switch' })
+    this.all = element('button', { type: 'button', class: 'satchel-switch', role: 'checkbox' })
     this.all.addEventListener('click', () => events.toggleAll())
     this.count = element('span', { class: 'satchel-count' })
     this.scale = new NumberField({
@@ -69,7 +69,7 @@ export class StackView {
     menu.setAttribute('aria-haspopup', 'menu')
     this.times = element('label', { class: 'satchel-times' }, say('rows.timesAll'), this.scale.root)
     this.head = element('div', { class: 'satchel-stack-head' }, this.all, this.count, this.times, menu)
-    this.list = element('ul', { class: 'satchel-rows', 'aria-label': say('rows.list') })
+    this.list = element('ul', { class: 'satchel-rows', role: 'list', 'aria-label': say('rows.list') })
     const plus = element('span', { class: 'pi pi-plus', 'aria-hidden': 'true' })
     this.add = element('button', { type: 'button', class: 'satchel-add' }, plus, say('rows.add'))
     this.add.addEventListener('click', () => events.add())
