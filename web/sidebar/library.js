@@ -44,7 +44,7 @@ export class LibraryView {
       open: (model) => this.open(model),
       drag: (event, model) => this.drops.drag(event, model.name),
     })
-    this.status = element('p', { class: 'satchel-side-status', role: 'status' })
+    this.status = element('p', { class: 'satchel-lib-status', role: 'status' })
     this.hint = element('div', { class: 'satchel-hint' })
     const again = button('', () => void this.#look(), 'satchel-corner pi pi-refresh')
     again.setAttribute('aria-label', say('side.lib.refresh'))
