@@ -1,5 +1,7 @@
 /** The server's routes under /satchel/v1, and its jobs. */
 
+import { say } from './lib/strings.js'
+
 /** @typedef {import('./types/satchel').Progress} Progress */
 /** @typedef {import('./types/satchel').JobStatus} JobStatus */
 /** @typedef {import('./types/satchel').SentDocument} SentDocument */
@@ -95,6 +97,49 @@ export class SatchelApi {
    */
   blocks(request) {
     return this.#request('POST', '/blocks', request)
+  }
+
+  /**
+   * The stack presets of the server.
+   *
+   * @returns {Promise<import('./types/satchel').StackPresets>}
+   */
+  stackPresets() {
+    return this.#request('GET', '/stack-presets')
+  }
+
+  /**
+   * Changes the stack presets, or shares one as the content of a file.
+   *
+   * @param {'save' | 'delete' | 'share' | 'import'} action
+   * @param {{name?: string, rows?: unknown[], replace?: boolean, file?: unknown}} body
+   * @returns {Promise<any>} the presets as they are then; for `share` the file
+   */
+  changeStackPresets(action, body) {
+    return this.#request('POST', `/stack-presets/${action}`, body)
+  }
+
+  /**
+   * What is known of LoRA files: here, their trigger words.
+   *
+   * @param {string[]} names
+   * @returns {Promise<import('./types/satchel').KnownWords[]>}
+   */
+  async wordsOf(names) {
+    const files = names.map((name) => ({ kind: 'loras', name }))
+    return (await this.#request('POST', '/model-info', { files })).models
+  }
+
+  /**
+   * How much a LoRA changes each slot of an architecture. Its file is read for that.
+   *
+   * @param {string} lora
+   * @param {string} architecture
+   * @param {AbortSignal} signal
+   * @returns {Promise<{norms: Record<string, number>, unmeasured: number}>}
+   */
+  blockNorms(lora, architecture, signal) {
+    return this.runJob('block-norms', { lora, architecture }, () => {}, signal)
   }
 
   /**
@@ -194,7 +239,7 @@ export class SatchelApi {
    * Starts a job and follows it to its end, by websocket events and, since those may be missing,
    * by polling.
    *
-   * @param {'plan' | 'install' | 'export' | 'bundle' | 'scan' | 'updates'} action
+   * @param {'plan' | 'install' | 'export' | 'bundle' | 'scan' | 'updates' | 'block-norms'} action
    * @param {Record<string, unknown>} document a workflow, or what the action takes instead
    * @param {(progress: Progress) => void} onProgress
    * @param {AbortSignal} signal cancels the job on the server
@@ -277,8 +322,8 @@ export class SatchelApi {
       if (sent.signal?.aborted) throw new SatchelApiError({ code: 'cancelled', message: 'Cancelled.' })
       throw new SatchelApiError({
         code: 'unreachable',
-        message: 'ComfyUI does not answer.',
-        hint: 'Check that the server is running, then try again.',
+        message: say('server.silent'),
+        hint: say('server.silentHint'),
       })
     }
     const answer = await response.json().catch(() => null)
@@ -319,14 +364,14 @@ function isUnreachable(error) {
 
 /** @param {JobStatus} status */
 function noReason(status) {
-  return { code: status.state, message: `The job ended as ${status.state}.` }
+  return { code: status.state, message: say('server.ended', { state: status.state }) }
 }
 
 /** @param {number} status */
 function badStatus(status) {
   return {
     code: 'bad_status',
-    message: `The server answered with status ${status}.`,
-    hint: "The server's log may say more.",
+    message: say('server.status', { status }),
+    hint: say('server.statusHint'),
   }
 }

@@ -11,9 +11,10 @@ from ...satchel.errors import InvalidInputError
 from ...satchel.folders import LocalModel
 from ...satchel.hashes import ALL_KINDS, DEFAULT_KINDS
 from ...satchel.identify import identify_file
-from ...satchel.inventory import find_here, take_inventory, updates_here
+from ...satchel.inventory import find_here, listed, take_inventory, updates_here
 from ...satchel.model_info import model_info
 from ...satchel.progress import Cancellation, Report
+from ...satchel.updates import known_updates
 from ...satchel.workspace import Workspace
 from ..background import background
 from ..public import without_paths
@@ -101,6 +102,14 @@ async def _scan(request: web.Request) -> web.Response:
     return await run(work, body)
 
 
+async def _known_updates(_: web.Request) -> web.Response:
+    def work() -> Any:
+        space = workspace()
+        return known_updates(listed([], space).models, space.catalog).to_json()
+
+    return web.json_response(await asyncio.to_thread(work))
+
+
 async def _updates(request: web.Request) -> web.Response:
     check_may_work(request)
     body = await json_body(request)
@@ -135,5 +144,6 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/find", _find),
     ("POST", "/identify", _identify),
     ("POST", "/scan", _scan),
+    ("GET", "/updates/known", _known_updates),
     ("POST", "/updates", _updates),
 )

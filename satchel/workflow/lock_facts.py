@@ -6,11 +6,12 @@ follows from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..folders import posix_name
+from ..marketplaces.civitai_records import PERMISSIONS
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY
 
@@ -32,6 +33,8 @@ class ModelFacts:
     base_model: str = ""
     trigger_words: tuple[str, ...] = ()
     gated: bool = False
+    permissions: tuple[tuple[str, bool | str], ...] = ()
+    """Civitai's licence flags, by their API names."""
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> ModelFacts:
@@ -46,6 +49,7 @@ class ModelFacts:
                 _text(word) for word in words[:MAX_WORDS] if isinstance(word, str)
             ) if isinstance(words, list) else (),
             gated=entry.get("gated") is True,
+            permissions=tuple(_permissions(entry.get("permissions"))),
         )  # fmt: skip
 
     @property
@@ -69,6 +73,7 @@ class ModelFacts:
             "base_model": self.base_model or None,
             "trigger_words": list(self.trigger_words),
             "gated": self.gated,
+            "permissions": dict(self.permissions),
         }
 
 
@@ -77,7 +82,7 @@ NO_FACTS = ModelFacts()
 
 def carried_lock(document: WorkflowDocument) -> Mapping[str, Any]:
     """A document's lock as JSON, with the keys that only newer releases know where it has them."""
-    extra = (document.ui or {}).get("extra")
+    extra = (document.ui or {}).get("extra") if document.newer_lock is None else None
     carried = extra.get(LOCK_KEY) if isinstance(extra, dict) else None
     known: dict[str, Any] = document.lock.to_json() if document.lock is not None else {}
     return {**known, **carried} if isinstance(carried, dict) else known
@@ -96,6 +101,13 @@ def model_facts(document: WorkflowDocument) -> dict[tuple[str, str], ModelFacts]
 
 def _text(value: Any) -> str:
     return value[:MAX_TEXT] if isinstance(value, str) else ""
+
+
+def _permissions(value: Any) -> Iterator[tuple[str, bool | str]]:
+    for name in PERMISSIONS if isinstance(value, dict) else ():
+        flag = value.get(name)
+        if isinstance(flag, bool | str):
+            yield name, flag[:MAX_TEXT] if isinstance(flag, str) else flag
 
 
 def _licence(value: Any) -> str:

@@ -57,11 +57,17 @@ def dialog(page: Frontend) -> Locator:
 
 def open_export(page: Frontend, *names: str) -> Locator:
     """Opens the dialog on a stack of these files, and waits until it knows what they are."""
+    forget_format(page)
     page.load(stack_graph(*names), name="my flow")
     page.run("() => { void app.extensionManager.command.execute('Satchel.Export') }")
     save = dialog(page).get_by_role("button", name="Save", exact=True)
     save.wait_for()
     return save
+
+
+def forget_format(page: Frontend) -> None:
+    """The choice of an earlier test is remembered as a setting."""
+    page.run("() => app.extensionManager.setting.set('Satchel.ExportFormat', 'json')")
 
 
 def saved(page: Frontend, choice: str, save: Locator, count: int = 1) -> dict[str, bytes]:
@@ -91,6 +97,7 @@ def test_one_key_and_one_click_save_a_file_that_imports_again(
     unknown = f"un{flat(known)}"
     write_safetensors(loras / unknown, seed=next(numbers) * 1000 + 1)
     page = open_page(renderer)
+    forget_format(page)
     page.load(stack_graph(known, unknown), name="my flow")
     page.focus_canvas()
 
@@ -162,7 +169,6 @@ def test_a_bundle_holds_the_models_only_if_wanted(
     press(page, "Install 1 model")
     plan_dialog(page).wait_for(state="detached")
     assert (loras / flat(known)).read_bytes() == original
-    page.run("() => app.extensionManager.setting.set('Satchel.ExportFormat', 'json')")
 
 
 def test_a_chosen_picture_carries_the_workflow_and_nothing_of_its_own(
@@ -183,7 +189,6 @@ def test_a_chosen_picture_carries_the_workflow_and_nothing_of_its_own(
     assert content[16:24] == b"\0\0\0\1\0\0\0\1"  # one pixel, as the picture had
     assert b"where I was" not in content
     assert b"satchel" in content
-    page.run("() => app.extensionManager.setting.set('Satchel.ExportFormat', 'json')")
 
 
 def test_an_unresolved_model_is_resolved_by_a_reference_that_the_server_verifies(
@@ -266,7 +271,6 @@ def test_the_dialog_is_used_by_keyboard_alone_and_escape_leaves_everything_as_it
     dialog(page).wait_for(state="detached")
 
     assert page.run("() => JSON.stringify(app.rootGraph.serialize().nodes)") == before
-    page.run("() => app.extensionManager.setting.set('Satchel.ExportFormat', 'json')")
 
 
 def test_the_canvas_menu_and_the_about_page_know_the_package(
@@ -276,7 +280,7 @@ def test_the_canvas_menu_and_the_about_page_know_the_package(
     version = comfy.get_json("/satchel/v1/status")["version"]
 
     page.page.mouse.click(700, 650, button="right")
-    page.menu("Satchel").hover()
+    page.menu("Satchel").click()
     page.page.get_by_text("Check models").first.wait_for()
     page.page.keyboard.press("Escape")
     page.page.mouse.click(250, 600)

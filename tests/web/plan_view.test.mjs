@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { formatBytes } from '../../web/lib/bytes.js'
-import { installButton, missingPacks, packRows, planRows, planSummary, planTotals, updatedPlan } from '../../web/lib/plan_view.js'
+import { installButton, licenceText, missingPacks, packRows, planRows, planSummary, planTotals, updatedPlan } from '../../web/lib/plan_view.js'
 
 function model(state, more = {}) {
   return {
@@ -84,6 +84,18 @@ test('licence, rating, a gate, code and an unknown host are told before a downlo
   ])
   assert.deepEqual([fetched.licence, here.licence], ['openrail', 'openrail'])
   assert.deepEqual([here.warnings, harmless.warnings], [[], []])
+})
+
+test('a licence says its name and what flags forbid or ask for', () => {
+  const strict = { allowCommercialUse: 'None', allowNoCredit: false, allowDerivatives: false, allowDifferentLicense: false }
+  const table = [
+    [{}, ''],
+    [{ licence: 'mit' }, 'mit'],
+    [{ permissions: { allowCommercialUse: 'Image', allowNoCredit: true } }, ''],
+    [{ licence: 'x', permissions: { allowNoCredit: false } }, 'x, credit its author'],
+    [{ permissions: strict }, 'no commercial use, credit its author, no merges, same terms for merges'],
+  ]
+  for (const [value, text] of table) assert.equal(licenceText(value), text)
 })
 
 test('what a bundle brings comes from there', () => {

@@ -91,6 +91,7 @@ class ExportDialog {
    * @returns {Promise<{message: string, lines: string[]} | null>} why it will not do
    */
   async #resolve(given) {
+    if (this.#busy) return null
     const before = this.#references
     this.#references = [...before.filter((one) => keyOf(one) !== keyOf(given)), given]
     const status = say('export.reference.checking', { name: given.name })
@@ -106,6 +107,7 @@ class ExportDialog {
   }
 
   async #save() {
+    if (this.#busy) return
     const { format } = this.formats
     const names = savedNames(this.options.stem, format)
     this.modal.warn()

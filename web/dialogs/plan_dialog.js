@@ -118,7 +118,8 @@ class PlanDialog {
       this.plan = result.plan
       const summary = installedSummary(result.installed.length, this.files.length)
       this.files = []
-      if (result.plan.ok) return await this.#finish(result, summary)
+      const isReady = result.plan.ok && missingPacks(result.plan) === 0
+      if (isReady) return await this.#finish(result, summary)
       await this.options.useResult(result)
       this.#offerInstall(`${summary} ${planSummary(result.plan)}`)
     } catch (error) {

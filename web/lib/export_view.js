@@ -1,7 +1,7 @@
 /** An export in words: what the dialog shows, decided without a DOM. */
 
 import { formatBytes } from './bytes.js'
-import { kindTitle } from './plan_view.js'
+import { kindTitle, licenceText } from './plan_view.js'
 import { say, sayCount } from './strings.js'
 
 /** @typedef {import('../types/satchel').ExportResult} ExportResult */
@@ -38,7 +38,7 @@ export function exportRows(result) {
       ? say('export.hash', { digest: model.sha256.slice(0, SHORT_DIGEST) })
       : say('export.noHash'),
     source: hostsOf(model).join(', '),
-    licence: model.licence ?? '',
+    licence: licenceText(model),
     size: model.size ? formatBytes(model.size) : '',
     unresolved: unresolved.has(keyOf(model)),
   }))

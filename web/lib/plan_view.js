@@ -57,7 +57,7 @@ export function planRows(plan) {
       detail: model.state === 'renamed' ? say('import.used', { name: model.local ?? '' }) : (model.reason ?? ''),
       warnings: model.fetch ? warningsOf(model) : [],
       source: sourceOf(model, tone),
-      licence: model.licence ?? '',
+      licence: licenceText(model),
       size: model.bytes === null ? '' : formatBytes(model.bytes),
     }
   })
@@ -89,6 +89,23 @@ export function packRows(plan) {
 export function kindTitle(directory) {
   const key = `import.kind.${directory}`
   return hasString(key) ? say(key) : directory
+}
+
+/**
+ * A licence's name, and what Civitai's flags forbid or ask for.
+ *
+ * @param {{licence?: string | null, permissions?: Record<string, boolean | string>}} model
+ */
+export function licenceText({ licence, permissions = {} }) {
+  const commercial = permissions.allowCommercialUse
+  const told = [
+    licence,
+    (commercial === '' || commercial === 'None') && say('licence.noCommercial'),
+    permissions.allowNoCredit === false && say('licence.credit'),
+    permissions.allowDerivatives === false && say('licence.noDerivatives'),
+    permissions.allowDifferentLicense === false && say('licence.sameTerms'),
+  ]
+  return told.filter(Boolean).join(', ')
 }
 
 /** @param {Plan} plan */
@@ -204,14 +221,6 @@ export function updatedPlan(full, quick) {
     bytes_to_fetch: bytes,
     installable: quick.installable && missing.length > 0,
   }
-}
-
-/**
- * @param {number} count
- * @param {string} noun
- */
-export function plural(count, noun) {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
 /**

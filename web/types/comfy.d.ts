@@ -10,6 +10,8 @@ export interface Widget {
   serialize?: boolean
   disabled?: boolean
   computedDisabled?: boolean
+  /** Of a widget that is an element of the page. */
+  element?: HTMLElement
 }
 
 /** What a widget that is an element tells the host of itself. */
@@ -36,6 +38,7 @@ export interface InputSlot {
 export interface Link {
   id: number
   origin_id: number | string
+  origin_slot: number
   target_slot: number
 }
 
@@ -45,6 +48,8 @@ export interface Graph {
   /** Of a graph that is in no other, itself. */
   rootGraph?: Graph
   subgraphs?: Map<string, Graph>
+  /** Of a subgraph, with the links that lead to them. */
+  outputs?: { linkIds: number[] }[]
   getLink(id: number): Link | undefined
   getNodeById(id: number | string): Node | null | undefined
   getNodeOnPos(x: number, y: number): Node | null
@@ -55,12 +60,15 @@ export interface Graph {
 
 export interface Node {
   id: number | string
+  title?: string
   type: string
   pos: [number, number]
   size: [number, number]
   widgets?: Widget[]
   inputs: InputSlot[]
   graph?: Graph | null
+  /** What a node that stands for a subgraph has inside. */
+  subgraph?: Graph
   /** Of a node whose type nobody registered: what was loaded. */
   last_serialization?: SavedNode
   addWidget(

@@ -21,6 +21,8 @@ export interface PlannedModel {
   /** Only nodes that do not run name it. */
   optional?: boolean
   licence?: string | null
+  /** Civitai's licence flags. */
+  permissions?: Record<string, boolean | string>
   /** Civitai's bit mask. */
   nsfw_level?: number | null
   gated?: boolean
@@ -80,6 +82,7 @@ export interface LockedModel {
   size?: number | null
   sources?: { kind: string; url: string; air?: string }[]
   licence?: string | null
+  permissions?: Record<string, boolean | string>
 }
 
 export interface ExportResult {
@@ -318,4 +321,23 @@ export interface LibraryDetails {
   copies: { directory: string; name: string }[]
   note: { text: string; trigger_words: string[] }
   notes: { origin: string; text: string }[]
+}
+
+export interface StackPreset {
+  name: string
+  rows: import('../lib/rows.js').Row[]
+  /** Unix time. */
+  saved_at: number
+}
+
+export interface StackPresets {
+  presets: StackPreset[]
+  /** Names that presets of a file were given. */
+  imported?: string[]
+}
+
+export interface KnownWords {
+  name: string
+  /** `user`, a marketplace, `header`, or a format of other programs' files. */
+  words_by_origin: { origin: string; words: string[] }[]
 }

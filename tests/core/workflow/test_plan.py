@@ -28,7 +28,7 @@ from satchel.workspace import Workspace
 SHA = "0123456789abcdef" * 4
 MODEL_KEYS = {"name", "directory", "state", "local", "source", "bytes", "reason", "used_by",
               "sha256", "fetch", "optional", "hints", "licence", "nsfw_level", "base_model",
-              "trigger_words", "gated"}  # fmt: skip
+              "trigger_words", "gated", "permissions", "known_source", "can_run_code"}  # fmt: skip
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def planned(document: WorkflowDocument, workspace: Workspace, *, quick: bool = F
     """The plan's only model, after a look at the shape of the plan's JSON."""
     value = plan_document(document, workspace, quick=quick).to_json()
     assert set(value) == {"models", "node_packs", "bytes_to_fetch", "bytes_free", "ok",
-                          "installable"}  # fmt: skip
+                          "notes", "installable"}  # fmt: skip
     (model,) = value["models"]
     assert set(model) == MODEL_KEYS
     assert model["used_by"] == ["4"]

@@ -14,9 +14,11 @@ from support.workspaces import make_workspace
 
 from satchel.cli.texts import plan_text
 from satchel.errors import ForbiddenSizeError
+from satchel.identity import ModelIdentity, Source
 from satchel.policy import Policy
 from satchel.workflow.documents import read_json
 from satchel.workflow.install import install
+from satchel.workflow.lock import Lock, LockedModel
 from satchel.workflow.lock_facts import ModelFacts
 from satchel.workflow.plan import OPTIONAL, plan_document
 from satchel.workspace import Workspace
@@ -117,7 +119,8 @@ def test_licence_rating_and_words_of_the_lock_are_told_before_anything_is_fetche
     recipient: Workspace, market: Marketplace, tmp_path: Path
 ):
     facts = {"licence": "openrail++", "nsfw_level": 12, "base_model": "SDXL 1.0", "gated": True,
-             "trigger_words": ["ink wash"]}  # fmt: skip
+             "trigger_words": ["ink wash"],
+             "permissions": {"allowCommercialUse": "Image", "allowNoCredit": True}}  # fmt: skip
     lock = [locked(published(market, tmp_path, 1), **facts)]
     document = graph(lock, ui_node(1, "LoraLoader", ["ink.safetensors", 1, 1]))
 
@@ -141,6 +144,9 @@ def test_licence_rating_and_words_of_the_lock_are_told_before_anything_is_fetche
         ({"licence": {"allow_derivatives": False}},
          ModelFacts(licence="allow_derivatives=False")),
         ({"licence": {"id": "mit", "commercial": True}}, ModelFacts(licence="mit")),
+        ({"permissions": {"allowNoCredit": False, "x": True, "allowDerivatives": 5}},
+         ModelFacts(permissions=(("allowNoCredit", False),))),
+        ({"permissions": "all"}, ModelFacts()),
     ],
 )  # fmt: skip
 def test_facts_of_strangers_are_read_with_care(entry: dict[str, Any], expected: ModelFacts):
@@ -236,3 +242,22 @@ def test_more_than_the_policy_allows_altogether_is_not_begun(tmp_path: Path, mar
         install(document, plan, workspace)
 
     assert not any(path.is_file() for path in (tmp_path / "strict/models").rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "expected"),
+    [
+        ("a.safetensors", ("civitai", "https://civitai.com/api/download/models/1"), (True, False)),
+        ("a.ckpt", ("huggingface", "https://huggingface.co/a/b/resolve/main/a.ckpt"), (True, True)),
+        ("a.safetensors", ("https", "https://models.example/a.safetensors"), (False, False)),
+    ],
+)
+def test_a_host_of_no_marketplace_and_a_format_that_can_run_code_are_told(
+    recipient: Workspace, name: str, source: tuple[str, str], expected: tuple[bool, bool]
+):
+    identity = ModelIdentity("loras", name, "0" * 64, 10, sources=(Source(*source),))
+    document = read_json(Lock((LockedModel(identity, ("1",)),)).to_json(), "x.lock.json")
+
+    (model,) = plan_document(document, recipient, quick=True).to_json()["models"]
+
+    assert (model["known_source"], model["can_run_code"]) == expected

@@ -36,7 +36,8 @@ export class KeptFocus {
       const isFree = active === document.body || active === null
       if (isFree && view.root.isConnected) view.takeFocus(kept.place)
       steady = view.root.contains(document.activeElement) ? steady + 1 : 0
-      const isElsewhere = !isFree && steady === 0
+      // The list of the node that was may still be there, and have it.
+      const isElsewhere = !isFree && active.closest('.satchel-stack') === null
       if (isElsewhere || steady > STEADY_FRAMES || performance.now() > kept.until) return
       requestAnimationFrame(tryIt)
     }

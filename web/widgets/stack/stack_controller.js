@@ -2,34 +2,18 @@
 
 import { loadStyles } from '../../dialogs/elements.js'
 import { connectedModel } from '../../lib/connected_model.js'
-import { allScaled, allToggled } from '../../lib/row_tags.js'
-import { nameParts, problemOf, withStrength } from '../../lib/row_view.js'
-import {
-  inputName,
-  newRow,
-  parseInputName,
-  withMoved,
-  withSkipToggled,
-  withWindowToggled,
-} from '../../lib/rows.js'
-import { say } from '../../lib/strings.js'
-import { editRowBlocks } from '../block_editing.js'
-import { appendRows, readRows, rearrangeRows, replaceRows } from '../lora_rows.js'
-import { addSocket, findWidget, removeSocket } from '../row_cells.js'
-import { copyRows, keepRows, pastedRows, rowsOfText } from '../row_clipboard.js'
-import { inputEntries, rowEntries, stackEntries } from '../row_menus.js'
+import { problemOf } from '../../lib/row_view.js'
+import { parseInputName } from '../../lib/rows.js'
+import { readRows } from '../lora_rows.js'
 import { markStepSoon } from '../undo.js'
 import { letThroughToCanvas } from './canvas_events.js'
-import { openMenu } from './menu.js'
-import { KeptFocus } from './kept_focus.js'
-import { StackView, heightOf } from './stack_view.js'
+import { StackEdits } from './stack_edits.js'
+import { heightOf } from './stack_view.js'
 
 /** @typedef {import('../../types/comfy').Node} Node */
 /** @typedef {import('../../lib/rows.js').Row} Row */
 /** @typedef {import('../../lib/rows.js').Field} Field */
 /** @typedef {import('./row_element.js').RowState} RowState */
-/** @typedef {import('./row_element.js').RowEvents} RowEvents */
-/** @typedef {HTMLElement | {x: number, y: number}} Place */
 
 /**
  * @typedef {object} StackHost what all stacks of the page share
@@ -40,52 +24,38 @@ import { StackView, heightOf } from './stack_view.js'
  * @property {import('./row_facts.js').RowFactsBook} facts
  */
 
-/**
- * @typedef {object} StackDialogs
- * @property {(current: string, choose: (name: string) => void) => void} pick
- * @property {() => void} checkModels
- */
-
 /** The list's widget, which is neither saved nor queued. */
 const WIDGET = 'stack'
 const MARGIN = 8
-const NOTICE_MS = 8000
 /** A widget of the host with the gap below it. */
 const NATIVE_HEIGHT = 24
 
-const keptFocus = new KeptFocus()
 let made = 0
 
 export class StackController {
-  /** Rows whose strengths stay apart though they are the same. @type {Set<number>} */
-  #apart = new Set()
-  /** What the strengths were before they were scaled. @type {Row[] | null} */
-  #unscaled = null
   #height = heightOf([])
   /** Rows' sockets, each of which has a widget of the host. */
   #sockets = 0
   /** Which rows miss what, as the host knows. */
   #missing = ''
   #isWaiting = false
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #notice
 
   /**
    * @param {Node} node
    * @param {StackHost} host
-   * @param {StackDialogs} dialogs
+   * @param {import('./stack_edits.js').StackDialogs} dialogs
    */
   constructor(node, host, dialogs) {
     this.node = node
     this.host = host
-    this.dialogs = dialogs
     loadStyles('stack.css')
-    this.view = new StackView(this.#events())
-    letThroughToCanvas(this.view.root, () => host.app.canvas)
-    this.view.root.addEventListener('keydown', (event) => {
-      const isCommand = event.ctrlKey || event.metaKey
-      if (isCommand && ['z', 'y'].includes(event.key.toLowerCase())) this.#keepFocus()
+    this.edits = new StackEdits(node, host, dialogs, {
+      states: () => this.#states(),
+      refresh: () => this.#refresh(),
+      changed: () => this.#changed(),
     })
+    this.view = this.edits.view
+    letThroughToCanvas(this.view.root, () => host.app.canvas)
     this.#addWidget()
     this.#follow()
     this.#refresh()
@@ -110,7 +80,7 @@ export class StackController {
   /** Hears of all that changes what rows show. */
   #follow() {
     const { node, host } = this
-    node.addLora = (name) => this.#append([newRow(this.#asListed(name))])
+    node.addLora = (name) => this.edits.add(name)
     node.rowsChanged = () => this.#refreshSoon()
     node.rowsLoaded = (isOld) => this.#loaded(isOld)
     const stop = host.facts.read(() => this.#refreshSoon())
@@ -125,20 +95,19 @@ export class StackController {
     }
     node.onRemoved = () => {
       onRemoved?.call(node)
-      clearTimeout(this.#notice)
+      this.edits.removed()
       stop()
     }
   }
 
   /** @param {boolean} isOld whether the node was saved with a widget for each field */
   #loaded(isOld) {
-    this.#apart.clear()
+    this.edits.loaded()
     this.#height = this.#show()
     this.#missing = missingOf(this.#states())
     const [width, needed] = this.node.computeSize()
     const height = isOld ? needed : Math.max(this.node.size[1], needed)
     this.node.setSize([Math.max(this.node.size[0], width), height])
-    keptFocus.giveBack(this.node, this.view)
   }
 
   #refreshSoon() {
@@ -163,6 +132,19 @@ export class StackController {
     const height = Math.max(needed, node.size[1] + this.#height - before - gone)
     node.setSize([Math.max(node.size[0], width), height])
     node.setDirtyCanvas(true, true)
+  }
+
+  /** After a change by the user: what they did is shown, and is a step of undo. */
+  #changed() {
+    this.#refresh()
+    markStepSoon(this.host.app)
+    const missing = missingOf(this.#states())
+    if (missing === this.#missing) return
+    this.#missing = missing
+    // The host marks widgets by their names, which rows pass on when they move. It tells its own
+    // troubles with that; the next scan mends them.
+    const scan = this.host.app.refreshMissingModels?.({ silent: true, reloadDefs: false })
+    scan?.catch(() => {})
   }
 
   #show() {
@@ -205,275 +187,7 @@ export class StackController {
    */
   #isLinked(row, index, fed) {
     const isSame = row.strength_model === row.strength_clip
-    return isSame && !this.#apart.has(index) && !fed.has('strength_model') && !fed.has('strength_clip')
-  }
-
-  /** @returns {import('./stack_view.js').StackEvents} */
-  #events() {
-    return {
-      add: () => this.dialogs.pick('', (lora) => this.#append([newRow(lora)])),
-      toggleAll: () => this.#replace(allToggled(this.#rows())),
-      scaleAll: (factor, done) => this.#scale(factor, done),
-      stackMenu: (place) => this.#stackMenu(place),
-      row: (index) => this.#rowEvents(index),
-      move: (from, to) => this.#rearrange(withMoved([...this.#rows().keys()], from, to)),
-      duplicate: (index) => this.#duplicate(index),
-      remove: (index) => this.#remove(index),
-      copied: (index) => keepRows(this.#rows().slice(index, index + 1)),
-      pasted: (text) => this.#paste(rowsOfText(text, this.host.names)),
-      undo: () => this.#undo(),
-    }
-  }
-
-  /**
-   * @param {number} index
-   * @returns {RowEvents}
-   */
-  #rowEvents(index) {
-    return {
-      toggle: () => this.#change(index, (row) => ({ ...row, on: !row.on })),
-      choose: () => this.#choose(index),
-      setNumber: (field, value, done) => this.#setNumber(index, field, value, done),
-      linkStrengths: () => this.#linkStrengths(index),
-      editBlocks: () => void editRowBlocks(this.node, index + 1, this.host.satchel, this.host.app),
-      mend: () => this.#mend(index),
-      endWindow: () => this.#change(index, withWindowToggled),
-      endSkip: () => this.#change(index, withSkipToggled),
-      menu: (place) => this.#rowMenu(index, place),
-      drag: () => {},
-      undo: () => this.#undo(),
-    }
-  }
-
-  #rows() {
-    return readRows(this.node)
-  }
-
-  /** After a change by the user: what they did is shown, and is a step of undo. */
-  #done() {
-    this.view.say('')
-    this.#refresh()
-    markStepSoon(this.host.app)
-    const missing = missingOf(this.#states())
-    if (missing === this.#missing) return
-    this.#missing = missing
-    // The host marks widgets by their names, which rows pass on when they move.
-    void this.host.app.refreshMissingModels?.({ silent: true, reloadDefs: false })
-  }
-
-  /**
-   * A file as the host spells it, which uses the separators of its system.
-   *
-   * @param {string} name with `/`
-   */
-  #asListed(name) {
-    return this.host.names.find((listed) => listed.replaceAll('\\', '/') === name) ?? name
-  }
-
-  /** @param {Row[]} rows */
-  #append(rows) {
-    appendRows(this.node, rows, this.host.names)
-    this.#done()
-  }
-
-  /** @param {Row[]} rows as many as there are */
-  #replace(rows) {
-    replaceRows(this.node, rows, this.host.names)
-    this.#done()
-  }
-
-  /**
-   * @param {number} index
-   * @param {(row: Row) => Row} how
-   */
-  #change(index, how) {
-    this.#replace(this.#rows().map((row, at) => (at === index ? how(row) : row)))
-  }
-
-  /** @param {number[]} order */
-  #rearrange(order) {
-    const apart = order.flatMap((old, index) => (this.#apart.has(old) ? [index] : []))
-    this.#apart = new Set(apart)
-    rearrangeRows(this.node, order, this.host.names)
-    this.#done()
-  }
-
-  /** @param {number} index */
-  #duplicate(index) {
-    const rows = this.#rows()
-    appendRows(this.node, [rows[index] ?? newRow('')], this.host.names)
-    this.#rearrange(withMoved([...rows.keys(), rows.length], rows.length, index + 1))
-    this.view.focusRow(index + 1)
-  }
-
-  /** @param {number} index */
-  #remove(index) {
-    const rows = this.#rows()
-    const hadFocus = this.view.focus !== null
-    this.#rearrange([...rows.keys()].filter((at) => at !== index))
-    this.#sayRemoved(say('rows.removed', { name: nameParts(rows[index]?.lora ?? '').file }))
-    if (hadFocus) this.view.focusRow(index)
-  }
-
-  /** @param {string} text */
-  #sayRemoved(text) {
-    this.view.say(text, true)
-    clearTimeout(this.#notice)
-    this.#notice = setTimeout(() => this.view.say(''), NOTICE_MS)
-  }
-
-  /** @param {number} index */
-  #choose(index) {
-    const { lora = '' } = this.#rows()[index] ?? {}
-    this.dialogs.pick(lora, (name) => this.#change(index, (row) => ({ ...row, lora: name })))
-  }
-
-  /** @param {number} index */
-  #mend(index) {
-    const problem = this.#states()[index]?.problem
-    if (problem === 'missing') this.dialogs.checkModels()
-    else if (problem === 'blocks') this.#rowEvents(index).editBlocks()
-    else this.#choose(index)
-  }
-
-  /**
-   * @param {number} index
-   * @param {'strength_model' | 'strength_clip' | 'start' | 'stop'} field
-   * @param {number} value
-   * @param {boolean} done
-   */
-  #setNumber(index, field, value, done) {
-    const state = this.#states()[index]
-    if (!state) return
-    const { row, isLinked } = state
-    const isStrength = field === 'strength_model' || field === 'strength_clip'
-    const changed = isStrength ? withStrength(row, field, value, isLinked) : { ...row, [field]: value }
-    // One that was apart stays so while it passes the other one's value.
-    if (!isLinked && isStrength) this.#apart.add(index)
-    for (const name of /** @type {const} */ (['strength_model', 'strength_clip', 'start', 'stop'])) {
-      const widget = findWidget(this.node, name, index + 1)
-      if (widget && widget.value !== changed[name]) widget.value = changed[name]
-    }
-    this.node.setDirtyCanvas(true, true)
-    if (done) this.#done()
-  }
-
-  /** @param {number} index */
-  #linkStrengths(index) {
-    const state = this.#states()[index]
-    if (!state) return
-    if (state.isLinked) this.#apart.add(index)
-    else this.#apart.delete(index)
-    if (state.isLinked) this.#refresh()
-    else this.#change(index, (row) => ({ ...row, strength_clip: row.strength_model }))
-  }
-
-  /**
-   * @param {number} factor
-   * @param {boolean} done
-   */
-  #scale(factor, done) {
-    this.#unscaled ??= this.#rows()
-    const rows = allScaled(this.#unscaled, factor)
-    if (done) this.#unscaled = null
-    if (done) this.#replace(rows)
-    else replaceRows(this.node, rows, this.host.names)
-  }
-
-  /**
-   * @param {number} index
-   * @param {Place} place
-   */
-  #rowMenu(index, place) {
-    const { row, isLinked, problem } = this.#states()[index] ?? {}
-    if (!row) return
-    const events = this.#rowEvents(index)
-    const order = [...this.#rows().keys()]
-    const { file } = nameParts(row.lora)
-    const entries = rowEntries(
-      { row, index, count: order.length, isLinked: isLinked ?? true, isMissing: problem === 'missing' },
-      {
-        checkModels: this.dialogs.checkModels,
-        choose: events.choose,
-        editBlocks: events.editBlocks,
-        linkStrengths: events.linkStrengths,
-        toggleWindow: events.endWindow,
-        toggleSkip: events.endSkip,
-        move: (by) => {
-          this.#rearrange(withMoved(order, index, index + by))
-          this.view.focusRow(index + by)
-        },
-        duplicate: () => this.#duplicate(index),
-        copy: () => void this.#copy([row]),
-        remove: () => this.#remove(index),
-        inputs: () => this.#inputsMenu(index, row, place),
-      },
-    )
-    openMenu(say('rows.menuOf', { name: file }), entries, place)
-  }
-
-  /**
-   * @param {number} index
-   * @param {Row} row
-   * @param {Place} place
-   */
-  #inputsMenu(index, row, place) {
-    const { node } = this
-    const has = (/** @type {Field} */ field) =>
-      node.inputs.some(({ name }) => name === inputName(field, index + 1))
-    const entries = inputEntries(row, has, (field) => {
-      if (has(field)) removeSocket(node, field, index + 1)
-      else addSocket(node, field, index + 1)
-      this.#done()
-    })
-    openMenu(say('rows.inputs'), entries, place)
-  }
-
-  /** @param {Place} place */
-  #stackMenu(place) {
-    const entries = stackEntries(this.#rows(), {
-      toggleAll: () => this.#replace(allToggled(this.#rows())),
-      scaleAll: (factor) => this.#scale(factor, true),
-      copyAll: () => void this.#copy(this.#rows()),
-      paste: async () => this.#paste(await pastedRows(this.host.names)),
-      removeAll: () => {
-        this.#rearrange([])
-        this.#sayRemoved(say('rows.allRemoved'))
-      },
-    })
-    openMenu(say('rows.stackMenu'), entries, place)
-  }
-
-  /** @param {Row[]} rows */
-  async #copy(rows) {
-    await copyRows(rows)
-    this.#tell('success', say('rows.copied'), say('rows.copiedDetail'))
-  }
-
-  /** @param {{rows: Row[], refused: string[]}} pasted */
-  #paste({ rows, refused }) {
-    if (rows.length > 0) this.#append(rows)
-    const tags = refused.join(' ')
-    if (tags !== '') this.#tell('warn', say('rows.refused'), say('rows.refusedDetail', { tags }))
-    else if (rows.length === 0) this.#tell('info', say('rows.nothing'), say('rows.nothingDetail'))
-  }
-
-  /**
-   * @param {'success' | 'info' | 'warn'} severity
-   * @param {string} summary
-   * @param {string} detail
-   */
-  #tell(severity, summary, detail) {
-    this.host.app.extensionManager.toast.add({ severity, summary, detail, life: 6000 })
-  }
-
-  #undo() {
-    this.#keepFocus()
-    void this.host.app.extensionManager.command.execute('Comfy.Undo')
-  }
-
-  #keepFocus() {
-    keptFocus.keep(this.node, this.view)
+    return isSame && !this.edits.apart.has(index) && !fed.has('strength_model') && !fed.has('strength_clip')
   }
 }
 
