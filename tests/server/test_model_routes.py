@@ -22,7 +22,8 @@ pytestmark = pytest.mark.server
 PLANTED = "planted-secret-0123456789"
 INK = LORAS[0]
 POSTS = [
-    "/resolve", "/search", "/versions", "/base-models", "/get", "/identify", "/scan", "/find", "/updates", "/model-info",
+    "/resolve", "/search", "/versions", "/base-models", "/get", "/identify", "/scan", "/find",
+    "/updates", "/model-info",
     *(f"/queue/{action}" for action in ("add", "pause", "resume", "cancel", "move", "priority",
                                         "limits", "clear")),
     *(f"/auth/{action}" for action in ("check", "set", "clear")),
