@@ -40,7 +40,7 @@ const ENGLISH = {
   'blocks.valueShare': '{text}; the LoRA has {share} percent of its greatest strength here',
   'blocks.curve': 'Curve',
   'blocks.curveFrom': 'Curve from',
-  'blocks.curveTo': 'to',
+  'blocks.curveTo': 'Curve to',
   'blocks.linear': 'Linear',
   'blocks.cosine': 'Cosine',
   'blocks.measuring': 'Reading how strong this LoRA is in each slot.',

@@ -318,7 +318,7 @@ export const STRINGS = {
   'blocks.valueShare': '{text}；ここでの強さはこの LoRA の最大の {share}%',
   'blocks.curve': 'カーブ',
   'blocks.curveFrom': 'カーブの始点',
-  'blocks.curveTo': '終点',
+  'blocks.curveTo': 'カーブの終点',
   'blocks.linear': '直線',
   'blocks.cosine': 'コサイン',
   'blocks.measuring': 'この LoRA の各スロットでの強さを読み込んでいます。',

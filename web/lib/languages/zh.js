@@ -314,7 +314,7 @@ export const STRINGS = {
   'blocks.valueShare': '{text}；此处强度为该 LoRA 最强处的 {share}%',
   'blocks.curve': '曲线',
   'blocks.curveFrom': '曲线起点',
-  'blocks.curveTo': '终点',
+  'blocks.curveTo': '曲线终点',
   'blocks.linear': '线性',
   'blocks.cosine': '余弦',
   'blocks.measuring': '正在读取该 LoRA 在各槽位的强度。',
