@@ -362,7 +362,7 @@ const ENGLISH = {
   'presets.close': 'Close',
   'words.open': 'Trigger words',
   'words.none': 'Nothing is known of trigger words of these LoRAs.',
-  'words.noLoras': 'This stack has no LoRAs.',
+  'words.noLoras': 'This stack has no LoRAs that are here.',
   'words.loading': 'Looking for trigger words',
   'words.target': 'A click puts a word where the cursor is in {name}.',
   'words.noTarget': 'Click into a prompt first; until then a click copies a word.',

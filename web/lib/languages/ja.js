@@ -353,7 +353,7 @@ export const STRINGS = {
   'presets.close': '閉じる',
   'words.open': 'トリガーワード',
   'words.none': 'これらの LoRA のトリガーワードは知られていません。',
-  'words.noLoras': 'このスタックには LoRA がありません。',
+  'words.noLoras': 'このスタックにはこのサーバーにある LoRA がありません。',
   'words.loading': 'トリガーワードを探しています',
   'words.target': 'クリックすると {name} のカーソル位置に入ります。',
   'words.noTarget': '先にプロンプトをクリックしてください。それまではクリックでコピーされます。',

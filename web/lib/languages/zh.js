@@ -349,7 +349,7 @@ export const STRINGS = {
   'presets.close': '关闭',
   'words.open': '触发词',
   'words.none': '没有这些 LoRA 的触发词信息。',
-  'words.noLoras': '此堆栈没有 LoRA。',
+  'words.noLoras': '此堆栈没有本机上的 LoRA。',
   'words.loading': '正在查找触发词',
   'words.target': '点击会把词放到 {name} 的光标处。',
   'words.noTarget': '请先点进一个提示词；在此之前点击会复制词。',
