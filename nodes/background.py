@@ -1,9 +1,9 @@
-"""What the server does behind everything else: the download queue, and hashing.
+"""What the server does behind everything else: downloads, hashing, looking for newer versions.
 
 Nothing starts at import. Downloads begin when somebody changes the queue, or when the server
 starts and the queue has something left to do; hashing when somebody asks for it, or the operator
-wants it always, or a queued graph uses a file that nobody has hashed. Both end with the server, and
-go on from there the next time.
+wants it always, or a queued graph uses a file that nobody has hashed; a look for newer versions if
+the operator wants one. All of it ends with the server, and goes on from there the next time.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from ..satchel.folders import LocalModel
 from ..satchel.hash_queue import HashQueue
 from ..satchel.inventory import listed
 from ..satchel.queueing import make_runner
+from ..satchel.updates import check_scheduled
 from . import host
 from .public import without_paths
 from .workspace import catalog, workspace
 
 QUEUE_EVENT = "satchel.queue"
+UPDATES_EVENT = "satchel.updates"
 _UNFINISHED = ("queued", "running")
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ class Background:
         self._runner: QueueRunner | None = None
         self._hashes: HashQueue | None = None
         self._stopped = False
+        self._ending = threading.Event()
 
     @property
     def hashing(self) -> bool:
@@ -93,6 +96,7 @@ class Background:
         """Ends everything and waits for it; may be called twice."""
         with self._lock:
             self._stopped = True
+            self._ending.set()
             runner, self._runner = self._runner, None
             hashes = self._hashes
         if runner is not None:
@@ -111,6 +115,24 @@ class Background:
                 self.start_hashing()
         except SatchelError as error:
             log.warning("Satchel's background work waits: %s %s", error, error.hint)
+        self._look_for_updates()
+
+    def _look_for_updates(self) -> None:
+        """Asks for newer versions as often as the operator wants it; tells pages of new ones."""
+        told = ""
+        hours = 1
+        while hours > 0 and not self._ending.is_set():
+            try:
+                space = workspace()
+                hours = space.settings.update_check_hours
+                found = check_scheduled(listed([], space).models, space) if hours > 0 else None
+            except SatchelError as error:
+                log.warning("Newer versions were not looked for: %s %s", error, error.hint)
+            else:
+                if found is not None and found.stamp not in ("", told):
+                    told = found.stamp
+                    host.send_event(UPDATES_EVENT, {"stamp": told, "count": len(found.updates)})
+            self._ending.wait(hours * 3600)
 
 
 def _tell(entry: QueueEntry) -> None:

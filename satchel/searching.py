@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from .errors import InvalidInputError, MarketplaceError
 from .marketplaces.base import KnowsBaseModels, Marketplace
-from .marketplaces.records import SearchPage, SearchQuery
+from .marketplaces.records import PublishedVersion, SearchPage, SearchQuery
 from .marketplaces.resolver import Resolver
+from .references import Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,32 @@ def search_marketplaces(
     if query.base_models and not found.any:
         complaints += _unknown_base_models(query.base_models, markets)
     return Searched(pages, tuple(complaints))
+
+
+def published_versions(reference: Reference, resolver: Resolver) -> tuple[PublishedVersion, ...]:
+    """All versions of the page that a reference names, newest first, with their files.
+
+    Raises:
+        InvalidInputError: it names no page of a marketplace that may be asked.
+        MarketplaceError: the marketplace has no such page, or does not answer properly.
+    """
+    for market in resolver.marketplaces:
+        if market.knows(reference):
+            return market.versions(reference)
+    raise InvalidInputError(
+        "This names no page of a marketplace that is asked here.",
+        hint="Give the address of a model's page.",
+    )
+
+
+def offered_base_models(resolver: Resolver) -> dict[str, list[str]]:
+    """Each source's own words for base models; only of sources that have and tell them."""
+    told = {}
+    for market in resolver.searchable:
+        if isinstance(market, KnowsBaseModels):
+            with suppress(MarketplaceError):
+                told[market.kind] = list(market.base_models())
+    return told
 
 
 def _unknown_base_models(wanted: Sequence[str], markets: Sequence[Marketplace]) -> list[str]:

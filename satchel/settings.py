@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from .credentials import CredentialFile, checked_token, credentials_path
@@ -90,6 +90,16 @@ class Settings:
     def source(self, kind: str) -> SourceSettings:
         """How a source is asked."""
         return self.sources.get(kind) or SourceSettings(SOURCES[kind].url)
+
+    def rules(self) -> dict[str, Any]:
+        """What anybody may know of how the operator wants it; no address and no token."""
+        return {
+            "sources": {kind: self.asks(kind) for kind in SOURCES},
+            "pickle": self.allow_pickle,
+            "node_downloads": self.node_downloads,
+            "background_hashing": self.background_hashing,
+            "update_check_hours": self.update_check_hours,
+        }
 
     def asks(self, kind: str) -> bool:
         """Whether a source may be asked; those that are no site always may."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,11 +72,19 @@ class Updates:
     failures: tuple[str, ...] = ()
     """A sentence per marketplace that did not answer: its models are as they were known."""
 
+    @property
+    def stamp(self) -> str:
+        """The same as long as the same versions are newer; empty when there are none."""
+        newest = sorted({f"{update.here.source} {version.version_id}"
+                         for update in self.updates for version in update.newer})  # fmt: skip
+        return hashlib.sha256("\n".join(newest).encode()).hexdigest()[:16] if newest else ""
+
     def to_json(self) -> dict[str, Any]:
         return {
             "updates": [update.to_json() for update in self.updates],
             "checked": self.checked,
             "failures": list(self.failures),
+            "stamp": self.stamp,
         }
 
 
@@ -85,14 +94,13 @@ def check_updates(
     """Asks marketplaces for the versions of the models that files are, a hundred at a time.
 
     Args:
-        max_age: seconds for which earlier answers are good enough; `inf` asks nobody.
+        max_age: seconds for which earlier answers are good enough.
 
     Raises:
         CancelledError: the workspace's work was cancelled.
         CatalogError: the catalog cannot be used.
     """
-    infos = [info for info in model_info(models, workspace.catalog, read_headers=False)
-             if info.version is not None and info.version.model_id]  # fmt: skip
+    infos = _published(models, workspace.catalog)
     failures = []
     for market in workspace.resolver().marketplaces:
         if not isinstance(market, AnswersInBatches):
@@ -103,10 +111,16 @@ def check_updates(
             fetch_models(market, due, workspace.catalog)
         except MarketplaceError as error:
             failures.append(f"{error} {error.hint}".strip())
-    here = _here(infos)
-    found = [_update(info, here, workspace.catalog) for info in infos]
-    models_here = {(info.version.source, info.version.model_id) for info in infos if info.version}
-    return Updates(tuple(update for update in found if update), len(models_here), tuple(failures))
+    return _newer_than(infos, workspace.catalog, failures)
+
+
+def known_updates(models: Sequence[LocalModel], catalog: Catalog) -> Updates:
+    """The same from what the catalog knows; asks nobody.
+
+    Raises:
+        CatalogError: the catalog cannot be used.
+    """
+    return _newer_than(_published(models, catalog), catalog)
 
 
 def check_scheduled(models: Sequence[LocalModel], workspace: Workspace) -> Updates | None:
@@ -118,6 +132,20 @@ def check_scheduled(models: Sequence[LocalModel], workspace: Workspace) -> Updat
     """
     hours = workspace.settings.update_check_hours
     return check_updates(models, workspace, max_age=hours * 3600) if hours > 0 else None
+
+
+def _published(models: Sequence[LocalModel], catalog: Catalog) -> list[ModelInfo]:
+    infos = model_info(models, catalog, read_headers=False)
+    return [info for info in infos if info.version is not None and info.version.model_id]
+
+
+def _newer_than(
+    infos: Sequence[ModelInfo], catalog: Catalog, failures: Sequence[str] = ()
+) -> Updates:
+    here = _here(infos)
+    found = [_update(info, here, catalog) for info in infos]
+    models_here = {(info.version.source, info.version.model_id) for info in infos if info.version}
+    return Updates(tuple(update for update in found if update), len(models_here), tuple(failures))
 
 
 def _due(infos: Sequence[ModelInfo], source: str, catalog: Catalog, max_age: float) -> list[str]:

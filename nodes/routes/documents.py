@@ -76,6 +76,23 @@ def portable_of(
     return export(document, with_references(lock, references, workspace), packs)
 
 
+def models_in(body: dict[str, Any], key: str) -> set[tuple[str, str]] | None:
+    """Models by (directory, name) from a body, if it lists some.
+
+    Raises:
+        InvalidInputError: it is malformed.
+    """
+    entries = body.get(key)
+    if entries is None:
+        return None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise InvalidInputError(
+            f"What stands under {key} is no list of models.",
+            hint=f'Send "{key}": [{{"directory": "loras", "name": "x.safetensors"}}].',
+        )
+    return {(text_in(entry, "directory"), text_in(entry, "name")) for entry in entries}
+
+
 def references_in(body: dict[str, Any]) -> dict[tuple[str, str], Reference]:
     """What a body says about where models are published, by directory and name.
 

@@ -11,9 +11,10 @@ from ...satchel.errors import InvalidInputError
 from ...satchel.folders import LocalModel
 from ...satchel.hashes import ALL_KINDS, DEFAULT_KINDS
 from ...satchel.identify import identify_file
-from ...satchel.inventory import find_here, take_inventory, updates_here
+from ...satchel.inventory import find_here, listed, take_inventory, updates_here
 from ...satchel.model_info import model_info
 from ...satchel.progress import Cancellation, Report
+from ...satchel.updates import known_updates
 from ...satchel.workspace import Workspace
 from ..background import background
 from ..public import without_paths
@@ -45,7 +46,7 @@ async def _model_info(request: web.Request) -> web.Response:
 
     def work() -> Any:
         space = workspace()
-        models = [_file(entry, space) for entry in entries]
+        models = [file_in(entry, space) for entry in entries]
         return [info.to_json() for info in model_info(models, space.catalog)]
 
     return web.json_response({"models": without_paths(await asyncio.to_thread(work))})
@@ -71,7 +72,7 @@ async def _identify(request: web.Request) -> web.Response:
 
     def work(report: Report, cancellation: Cancellation) -> Any:
         space = workspace().watched(report, cancellation)
-        path = _file(body, space).path
+        path = file_in(body, space).path
         return without_paths(identify_file(path, space, kinds, explain=explain))
 
     return await run(work, body)
@@ -101,6 +102,14 @@ async def _scan(request: web.Request) -> web.Response:
     return await run(work, body)
 
 
+async def _known_updates(_: web.Request) -> web.Response:
+    def work() -> Any:
+        space = workspace()
+        return known_updates(listed([], space).models, space.catalog).to_json()
+
+    return web.json_response(await asyncio.to_thread(work))
+
+
 async def _updates(request: web.Request) -> web.Response:
     check_may_work(request)
     body = await json_body(request)
@@ -114,7 +123,7 @@ async def _updates(request: web.Request) -> web.Response:
     return await run(work, body)
 
 
-def _file(entry: Any, space: Workspace) -> LocalModel:
+def file_in(entry: Any, space: Workspace) -> LocalModel:
     """A model that a body names by its folder and its name in there; never by a path.
 
     Raises:
@@ -135,5 +144,6 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/find", _find),
     ("POST", "/identify", _identify),
     ("POST", "/scan", _scan),
+    ("GET", "/updates/known", _known_updates),
     ("POST", "/updates", _updates),
 )

@@ -12,7 +12,7 @@ from ...satchel.obtain import obtain
 from ...satchel.progress import Cancellation, Report
 from ...satchel.references import parse_reference
 from ...satchel.resolving import resolve_reference
-from ...satchel.searching import search_marketplaces
+from ...satchel.searching import offered_base_models, published_versions, search_marketplaces
 from ..public import without_paths
 from ..workspace import workspace
 from .serving import (
@@ -58,6 +58,31 @@ async def _search(request: web.Request) -> web.Response:
     return await run(work, body)
 
 
+async def _versions(request: web.Request) -> web.Response:
+    check_may_work(request)
+    body = await json_body(request)
+    reference = parse_reference(text_in(body, "reference"))
+
+    def work(report: Report, cancellation: Cancellation) -> Any:
+        resolver = workspace().watched(report, cancellation).resolver()
+        versions = published_versions(reference, resolver)
+        return {"versions": [version.to_json() for version in versions]}
+
+    return await run(work, body)
+
+
+async def _base_models(request: web.Request) -> web.Response:
+    check_may_work(request)
+    body = await json_body(request)
+
+    def work(report: Report, cancellation: Cancellation) -> Any:
+        return {
+            "sources": offered_base_models(workspace().watched(report, cancellation).resolver())
+        }
+
+    return await run(work, body)
+
+
 async def _get(request: web.Request) -> web.Response:
     check_may_install(request)
     body = await json_body(request)
@@ -92,5 +117,7 @@ def _query(body: dict[str, Any]) -> SearchQuery:
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/resolve", _resolve),
     ("POST", "/search", _search),
+    ("POST", "/versions", _versions),
+    ("POST", "/base-models", _base_models),
     ("POST", "/get", _get),
 )

@@ -27,7 +27,7 @@ from ..exchange import exchange
 from ..planning import with_content
 from ..preload import preloaded
 from ..workspace import workspace
-from .documents import document_of, exported_document, portable_of, references_in
+from .documents import document_of, exported_document, models_in, portable_of, references_in
 from .serving import Handler, check_may_install, check_may_work, json_body, names_in, run
 
 MAX_BLOCKS = 100_000
@@ -38,6 +38,7 @@ async def _status(_: web.Request) -> web.Response:
     return web.json_response(
         {
             "policy": policy_facts(settings.policy),
+            "rules": settings.rules(),
             "preload": preloaded(),
             "version": __version__,
             "tokens": {kind: settings.source(kind).token is not None for kind in SOURCES},
@@ -77,11 +78,12 @@ async def _install(request: web.Request) -> web.Response:
     body = await json_body(request)
     document = await asyncio.to_thread(document_of, body)
     include_optional = body.get("include_optional") is True
+    only = models_in(body, "only")
 
     def work(report: Report, cancellation: Cancellation) -> Any:
         here = workspace().watched(report, cancellation)
         plan = plan_document(document, here, include_optional=include_optional)
-        imported = install(document, plan, here)
+        imported = install(document, plan, here, only=only)
         placed = place_inputs(imported.document, host.input_directory())
         if plan.ok or imported.plan.ok:
             exchange().remove(str(body.get("upload")))

@@ -53,7 +53,8 @@ def lock_notes(earlier: Lock | None, made: Lock) -> list[str]:
 def plan_text(path: Path, made: Plan) -> str:
     """A plan, one line per model, node packs that differ, and the totals."""
     rows = [_plan_row(planned) for planned in made.models]
-    notes = [plain(_pack_line(pack)) for pack in made.node_packs if pack.state != "installed"]
+    notes = [*map(plain, made.notes)]
+    notes += [plain(_pack_line(pack)) for pack in made.node_packs if pack.state != "installed"]
     total = f"To fetch: {size_text(made.bytes_to_fetch)}; free: {size_text(made.bytes_free)}."
     return _titled(path, rows, [*notes, total])
 

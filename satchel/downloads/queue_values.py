@@ -90,6 +90,7 @@ class QueueEntry:
             "id": self.id,
             "name": self.model.name,
             "directory": self.model.kind,
+            "source": self.host or None,
             "sha256": self.model.sha256 or self.sha256 or None,
             "state": self.state,
             "priority": self.priority,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,24 +56,34 @@ class Imported:
         }
 
 
-def install(document: WorkflowDocument, plan: Plan, workspace: Workspace) -> Imported:
+def install(
+    document: WorkflowDocument,
+    plan: Plan,
+    workspace: Workspace,
+    *,
+    only: Collection[tuple[str, str]] | None = None,
+) -> Imported:
     """Fetches what a plan says is missing, then rewrites the graph to local names.
 
     One model that fails does not stop the others: they are kept, and the next run goes on.
+
+    Args:
+        only: (directory, name) of the models to fetch; the others stay as they are planned.
 
     Raises:
         ForbiddenSizeError: it is more than the operator allows; nothing is fetched.
         SatchelError: the first failure, with all of them under `details["failed"]`.
     """
-    workspace.settings.policy.check_total(plan.bytes_to_fetch)
+    wanted = _chosen(plan, only)
+    workspace.settings.policy.check_total(wanted.bytes_to_fetch)
     entries: list[PlannedModel] = []
     installed: list[Installed] = []
     failures: list[tuple[PlannedModel, SatchelError]] = []
     fetched: dict[tuple[str, str | None], LocalModel] = {}
-    total = len(plan.to_fetch)
-    for planned in plan.models:
+    total = len(wanted.to_fetch)
+    for planned, before in zip(wanted.models, plan.models, strict=True):
         if planned.target is None:
-            entries.append(planned)
+            entries.append(before)
             continue
         twin = fetched.get(planned.bytes_key)
         if twin is not None:
@@ -95,6 +105,15 @@ def install(document: WorkflowDocument, plan: Plan, workspace: Workspace) -> Imp
     after = replace(plan, models=tuple(entries))
     rewritten, rewrites = rewrite(document, after)
     return Imported(rewritten, after, tuple(installed), tuple(rewrites))
+
+
+def _chosen(plan: Plan, only: Collection[tuple[str, str]] | None) -> Plan:
+    if only is None:
+        return plan
+    models = tuple(
+        entry if entry.model.key in only else replace(entry, target=None) for entry in plan.models
+    )
+    return replace(plan, models=models)
 
 
 def _bring(

@@ -16,7 +16,7 @@ from satchel.examine import examine_all
 from satchel.model_info import model_info
 from satchel.scan import scan
 from satchel.settings import Settings
-from satchel.updates import check_scheduled, check_updates
+from satchel.updates import check_scheduled, check_updates, known_updates
 
 
 @pytest.fixture
@@ -183,6 +183,32 @@ def test_answers_are_believed_for_a_while(space, market, versions):
     assert asked(market) == []
     check_updates(models, space, max_age=0)
     assert asked(market) == [("GET", "/api/v1/models")]
+
+
+def test_what_is_known_of_newer_versions_is_told_without_asking(space, market, versions):
+    models = hashed(space)
+    assert known_updates(models, space.catalog).stamp == ""
+    enrich(models, space)
+    told = check_updates(models, space)
+    market.clear_requests()
+
+    known = known_updates(models, space.catalog)
+
+    assert (known.updates, known.stamp) == (told.updates, told.stamp)
+    assert known.stamp
+    assert asked(market) == []
+
+
+def test_another_newer_version_makes_another_stamp(space, market, versions, tmp_path):
+    models = hashed(space)
+    enrich(models, space)
+    before = known_updates(models, space.catalog).stamp
+
+    (tmp_path / "v3.safetensors").rename(tmp_path / "models/loras/v3.safetensors")
+    models = hashed(space)
+    enrich(models, space)
+
+    assert known_updates(models, space.catalog).stamp != before
 
 
 def test_nothing_is_asked_on_a_schedule_unless_the_operator_says_so(space, market, versions):

@@ -280,7 +280,7 @@ def test_the_canvas_menu_and_the_about_page_know_the_package(
     version = comfy.get_json("/satchel/v1/status")["version"]
 
     page.page.mouse.click(700, 650, button="right")
-    page.menu("Satchel").hover()
+    page.menu("Satchel").click()
     page.page.get_by_text("Check models").first.wait_for()
     page.page.keyboard.press("Escape")
     page.page.mouse.click(250, 600)

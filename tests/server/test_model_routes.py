@@ -22,7 +22,8 @@ pytestmark = pytest.mark.server
 PLANTED = "planted-secret-0123456789"
 INK = LORAS[0]
 POSTS = [
-    "/resolve", "/search", "/get", "/identify", "/scan", "/find", "/updates", "/model-info",
+    "/resolve", "/search", "/versions", "/base-models", "/get", "/identify", "/scan", "/find",
+    "/updates", "/model-info",
     *(f"/queue/{action}" for action in ("add", "pause", "resume", "cancel", "move", "priority",
                                         "limits", "clear")),
     *(f"/auth/{action}" for action in ("check", "set", "clear")),
@@ -98,6 +99,8 @@ def test_work_is_done_for_json_posts_only(server: ComfyUI, path: str) -> None:
         ("/get", {"reference": "civitai:1@2", "kind": "custom_nodes"}, "invalid_input"),
         ("/search", {"query": "x", "sort": "luck"}, "invalid_input"),
         ("/search", {"query": "x", "source": "nowhere"}, "invalid_input"),
+        ("/versions", {"reference": "1" * 64}, "invalid_input"),
+        ("/versions", {"reference": "https://civitai.com/models/999999999"}, "not_found"),
         ("/identify", {"kind": "loras", "name": "../../secret.safetensors"}, "model_not_found"),
         ("/identify", {"kind": "custom_nodes", "name": "x"}, "invalid_input"),
         ("/scan", {"kinds": ["custom_nodes"]}, "invalid_input"),
@@ -144,12 +147,16 @@ def test_a_reference_is_resolved_searched_fetched_and_then_known(
     (info,) = post(server, "/model-info", files=[{"kind": "loras", "name": got["name"]}])["models"]
     facts = post(server, "/identify", kind="loras", name=got["name"])
     updates = post(server, "/updates", known_only=True)
+    known = server.get_json(f"{PREFIX}/updates/known")
+    page = post(server, "/versions", reference=found["pages"][0]["versions"][0]["page_url"])
     assert (scanned["unhashed"], scanned["complaints"]) == (0, [])
     assert [model["name"] for model in by_digest["models"]] == [got["name"]]
     assert (info["model"], info["identified"]) == (INK.title, "bytes")
     assert facts["sha256"] == ink.sha256.lower()
     assert updates["checked"] == 1
-    told = json.dumps([resolved, found, got, scanned, by_digest, info, facts, updates])
+    assert (known["checked"], known["updates"], known["stamp"]) == (1, [], "")
+    assert page["versions"][0]["files"][0]["sha256"] == ink.sha256.lower()
+    told = json.dumps([resolved, found, got, scanned, by_digest, info, facts, updates, known, page])
     assert str(server.base) not in told
     assert TOKEN not in told
 
@@ -175,6 +182,18 @@ def test_files_are_hashed_behind_when_that_is_asked_for(server: ComfyUI, demo_mo
     post(server, "/scan", kinds=["loras"], hash_behind=True)
 
     eventually(lambda: post(server, "/scan", kinds=["loras"])["unhashed"] == 0)
+
+
+def test_sources_tell_their_words_for_base_models(server: ComfyUI) -> None:
+    assert "SDXL 1.0" in post(server, "/base-models")["sources"]["civitai"]
+
+
+def test_the_rules_of_the_operator_are_told(server: ComfyUI) -> None:
+    rules = server.get_json(f"{PREFIX}/status")["rules"]
+
+    assert rules["sources"]["civitai"] is True
+    assert rules["sources"]["replicate"] is False
+    assert (rules["update_check_hours"], rules["pickle"]) == (0, False)
 
 
 # --- the queue ----------------------------------------------------------------------------------

@@ -48,12 +48,12 @@ export interface Graph {
   /** Of a graph that is in no other, itself. */
   rootGraph?: Graph
   subgraphs?: Map<string, Graph>
-  /** Of a subgraph: the graph that all is in. */
-  rootGraph?: Graph
   /** Of a subgraph, with the links that lead to them. */
   outputs?: { linkIds: number[] }[]
   getLink(id: number): Link | undefined
   getNodeById(id: number | string): Node | null | undefined
+  getNodeOnPos(x: number, y: number): Node | null
+  add(node: Node): void
   serialize(): SavedGraph
   trigger?(event: string, detail: Record<string, unknown>): void
 }
@@ -95,6 +95,8 @@ export interface Node {
   onConnectionsChange?(...args: unknown[]): void
   /** Set by Satchel: what happens when a block weights field has changed. */
   blocksChanged?(widget: Widget): void
+  /** Set by Satchel: adds a row with a LoRA, named with `/`. */
+  addLora?(name: string): void
   /** Set by Satchel: somebody wrote a value of a row. */
   rowsChanged?(): void
   /** Set by Satchel: the node has its saved rows; `isOld` if an older version saved them. */
@@ -163,7 +165,10 @@ export interface ToastMessage {
 }
 
 export interface Canvas {
-  graph?: Graph | null
+  canvas: HTMLCanvasElement
+  graph: Graph
+  selected_nodes?: Record<string, Node>
+  selectNode(node: Node): void
   processMouseWheel(event: WheelEvent): void
   processMouseDown(event: PointerEvent): void
   processMouseMove(event: PointerEvent): void
@@ -192,6 +197,7 @@ export interface ComfyApp {
   loadApiJson(graph: ApiGraph, fileName: string): void
   reloadNodeDefs(): Promise<void>
   refreshMissingModels?(options: { silent: boolean; reloadDefs: boolean }): Promise<unknown>
+  clientPosToCanvasPos(pos: [number, number]): [number, number]
   canvasPosToClientPos(pos: [number, number]): [number, number]
 }
 

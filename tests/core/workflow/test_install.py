@@ -127,6 +127,19 @@ def test_the_result_has_the_agreed_shape(recipient: Workspace, document: Workflo
     assert set(value["installed"][0]) == {"directory", "name", "sha256", "bytes"}
 
 
+def test_of_what_is_missing_only_what_was_chosen_is_fetched(
+    recipient: Workspace, document: WorkflowDocument
+):
+    plan = plan_document(document, recipient)
+    chosen, *others = plan.to_fetch
+
+    imported = install(document, plan, recipient, only={chosen.model.key})
+
+    assert [one.name for one in imported.installed] == [chosen.model.identity.name]
+    assert imported.plan.to_fetch == others
+    assert install(document, plan, recipient, only=()).installed == ()
+
+
 def test_a_second_run_fetches_and_asks_nothing(
     recipient: Workspace, market: Marketplace, document: WorkflowDocument
 ):

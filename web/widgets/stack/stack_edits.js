@@ -124,6 +124,16 @@ export class StackEdits {
     this.shown.changed()
   }
 
+  /**
+   * A new row at the end.
+   *
+   * @param {string} name with `/`; the host spells it with the separators of its system
+   */
+  add(name) {
+    const listed = this.host.names.find((listed) => listed.replaceAll('\\', '/') === name)
+    this.#append([newRow(listed ?? name)])
+  }
+
   /** @param {Row[]} rows */
   #append(rows) {
     appendRows(this.node, rows, this.host.names)
