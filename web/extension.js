@@ -78,7 +78,10 @@ function loraStackExtension(app, api) {
           content: say('presets.open'),
           callback: () => void openStackPresets(node, app, satchel, loras.names),
         },
-        { content: say('words.open'), callback: () => void openTriggerWords(node, app, satchel) },
+        {
+          content: say('words.open'),
+          callback: () => void openTriggerWords(node, app, satchel, loras.names),
+        },
       ]
     },
     async refreshComboInNodes() {
