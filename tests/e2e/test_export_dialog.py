@@ -73,13 +73,17 @@ def forget_format(page: Frontend) -> None:
 def saved(page: Frontend, choice: str, save: Locator, count: int = 1) -> dict[str, bytes]:
     """Chooses a format, saves and returns the files by name."""
     files: list[Any] = []
-    page.page.on("download", files.append)
+
+    def keep(download: Any) -> None:
+        files.append(download)
+
+    page.page.on("download", keep)
     dialog(page).get_by_role("radio", name=choice).check()
     save.click()
     dialog(page).wait_for(state="detached")
     while len(files) < count:
         page.page.wait_for_timeout(20)
-    page.page.remove_listener("download", files.append)
+    page.page.remove_listener("download", keep)
     return {each.suggested_filename: Path(each.path()).read_bytes() for each in files}
 
 
