@@ -36,7 +36,7 @@ export class LibraryDetailsView {
     this.file = { kind: model.directory, name: model.name }
     const { folder, file } = nameParts(model.name)
     this.heading = element('h3', { tabindex: '-1' }, model.title || file)
-    this.status = element('p', { class: 'satchel-side-status', role: 'status' })
+    this.status = element('p', { class: 'satchel-lib-status', role: 'status' })
     this.body = element('div', { class: 'satchel-sections' })
     const back = button('', events.back, 'satchel-corner pi pi-arrow-left')
     back.setAttribute('aria-label', say('side.lib.back'))
@@ -100,7 +100,7 @@ export class LibraryDetailsView {
     const send = button(say('side.lib.send'), this.events.send, 'satchel-main')
     send.title = say('side.lib.sendHint')
     const isLora = this.model.directory === 'loras'
-    return element('div', { class: 'satchel-side-buttons' }, ...(isLora ? [send] : []), ...links)
+    return element('div', { class: 'satchel-lib-buttons' }, ...(isLora ? [send] : []), ...links)
   }
 
   /** @param {Details} told */
@@ -203,7 +203,7 @@ export class LibraryDetailsView {
       say('side.lib.notes'),
       text,
       element('label', { class: 'satchel-labelled' }, element('span', {}, say('side.lib.ownWords')), words),
-      element('div', { class: 'satchel-side-buttons' }, save, said),
+      element('div', { class: 'satchel-lib-buttons' }, save, said),
       ...others.map((note) =>
         element('blockquote', {}, element('cite', {}, note.origin), element('p', {}, note.text)),
       ),
