@@ -164,7 +164,8 @@ def test_a_curve_goes_from_one_slot_to_another_by_keys(
     page.load(saved_stack([True, sdxl_lora, 1, 1, "IN00=0"]))
     dialog = open_editor(page)
     assert dialog.get_by_label("Curve from").evaluate("(s) => s.selectedOptions[0].text") == "IN00"
-    dialog.get_by_label("to", exact=True).select_option("IN04")
+    dialog.get_by_label("Curve to").select_option("IN04")
+    dialog.get_by_label("Curve to").focus()
 
     page.page.keyboard.press("Tab")
     page.page.keyboard.press("Enter")

@@ -73,13 +73,17 @@ def forget_format(page: Frontend) -> None:
 def saved(page: Frontend, choice: str, save: Locator, count: int = 1) -> dict[str, bytes]:
     """Chooses a format, saves and returns the files by name."""
     files: list[Any] = []
-    page.page.on("download", files.append)
+
+    def keep(download: Any) -> None:
+        files.append(download)
+
+    page.page.on("download", keep)
     dialog(page).get_by_role("radio", name=choice).check()
     save.click()
     dialog(page).wait_for(state="detached")
     while len(files) < count:
         page.page.wait_for_timeout(20)
-    page.page.remove_listener("download", files.append)
+    page.page.remove_listener("download", keep)
     return {each.suggested_filename: Path(each.path()).read_bytes() for each in files}
 
 
@@ -128,8 +132,8 @@ def test_every_form_is_imported_again_with_the_same_lock(
 ) -> None:
     page = open_page()
     files: dict[str, bytes] = {}
-    for choice, count in (("Workflow (.json)", 1), ("Picture (.png)", 1), ("Picture (.webp)", 1),
-                          ("Bundle (.zip)", 1), ("API graph", 2)):  # fmt: skip
+    for choice, count in (("Workflow .json", 1), ("Picture .png", 1), ("Picture .webp", 1),
+                          ("Bundle .zip", 1), ("API graph", 2)):  # fmt: skip
         files |= saved(page, choice, open_export(page, known), count)
     (loras / known).unlink()
 
@@ -156,7 +160,7 @@ def test_a_bundle_holds_the_models_only_if_wanted(
     save = open_export(page, known)
     dialog(page).get_by_role("radio", name="Bundle").check()
     dialog(page).get_by_role("checkbox", name="With the models").check()
-    files = saved(page, "Bundle (.zip)", save)
+    files = saved(page, "Bundle .zip", save)
     content = files["my flow.portable.zip"]
 
     names = zipfile.ZipFile(io.BytesIO(content)).namelist()
@@ -178,13 +182,13 @@ def test_a_chosen_picture_carries_the_workflow_and_nothing_of_its_own(
     path.write_bytes(png_with_text("secret", "where I was"))
     page = open_page()
     save = open_export(page, known)
-    dialog(page).get_by_role("radio", name="Picture (.png)").check()
+    dialog(page).get_by_role("radio", name="Picture .png").check()
     with page.page.expect_file_chooser() as chooser:
         dialog(page).get_by_role("button", name="Choose a picture").click()
     chooser.value.set_files(path)
-    dialog(page).get_by_text("holiday.png").wait_for()
+    dialog(page).get_by_text("Picture: holiday.png").wait_for()
 
-    (content,) = saved(page, "Picture (.png)", save).values()
+    (content,) = saved(page, "Picture .png", save).values()
 
     assert content[16:24] == b"\0\0\0\1\0\0\0\1"  # one pixel, as the picture had
     assert b"where I was" not in content
@@ -216,7 +220,7 @@ def test_an_unresolved_model_is_resolved_by_a_reference_that_the_server_verifies
     dialog(page).get_by_text("is published there, byte for byte").wait_for()
     assert dialog(page).locator(".satchel-unresolved").count() == 0
     (content,) = saved(
-        page, "Workflow (.json)", dialog(page).get_by_role("button", name="Save", exact=True)
+        page, "Workflow .json", dialog(page).get_by_role("button", name="Save", exact=True)
     ).values()
 
     (model,) = json.loads(content)["extra"]["satchel"]["models"]
@@ -243,7 +247,7 @@ def test_what_is_private_is_told_and_taken_out(open_page: OpenPage, known: str) 
     save = dialog(page).get_by_role("button", name="Save", exact=True)
     save.wait_for()
     assert "Taken out, because it is private" in dialog(page).inner_text()
-    (content,) = saved(page, "Workflow (.json)", save).values()
+    (content,) = saved(page, "Workflow .json", save).values()
 
     assert token.encode() not in content
     assert token.encode() not in base64.b64encode(content)
