@@ -1,14 +1,9 @@
 """What the server does behind everything else: downloads, hashing, looking for newer versions.
 
 Nothing starts at import. Downloads begin when somebody changes the queue, or when the server
-<<<<<<< HEAD
-starts and the queue has something left to do; the rest when somebody asks for it, or the operator
-wants it always. All of it ends with the server, and goes on from there the next time.
-=======
 starts and the queue has something left to do; hashing when somebody asks for it, or the operator
-wants it always, or a queued graph uses a file that nobody has hashed. Both end with the server, and
-go on from there the next time.
->>>>>>> main
+wants it always, or a queued graph uses a file that nobody has hashed; a look for newer versions if
+the operator wants one. All of it ends with the server, and goes on from there the next time.
 """
 
 from __future__ import annotations

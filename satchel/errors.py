@@ -67,6 +67,13 @@ class AmbiguousReferenceError(InvalidInputError):
     code = "ambiguous_reference"
 
 
+class PresetExistsError(InvalidInputError):
+    """A stack preset of that name is there already. `details`: `name`."""
+
+    code = "preset_exists"
+    http_status = 409
+
+
 class CredentialsError(SatchelError):
     """The file of tokens cannot be used. `details`: `path`, its name."""
 

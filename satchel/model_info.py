@@ -91,6 +91,9 @@ class ModelInfo:
             "version": version.version_name if version else None,
             "base_model": self.base_model or None,
             "trigger_words": list(self.trigger_words),
+            "words_by_origin": [
+                {"origin": origin, "words": list(words)} for origin, words in self.words_by_origin()
+            ],
             "tags": _tags(self),
             "licence": version.licence or None if version else None,
             "permissions": dict(version.permissions) if version else {},

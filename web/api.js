@@ -1,5 +1,7 @@
 /** The server's routes under /satchel/v1, and its jobs. */
 
+import { say } from './lib/strings.js'
+
 /** @typedef {import('./types/satchel').Progress} Progress */
 /** @typedef {import('./types/satchel').JobStatus} JobStatus */
 /** @typedef {import('./types/satchel').SentDocument} SentDocument */
@@ -126,6 +128,49 @@ export class SatchelApi {
   }
 
   /**
+   * The stack presets of the server.
+   *
+   * @returns {Promise<import('./types/satchel').StackPresets>}
+   */
+  stackPresets() {
+    return this.#request('GET', '/stack-presets')
+  }
+
+  /**
+   * Changes the stack presets, or shares one as the content of a file.
+   *
+   * @param {'save' | 'delete' | 'share' | 'import'} action
+   * @param {{name?: string, rows?: unknown[], replace?: boolean, file?: unknown}} body
+   * @returns {Promise<any>} the presets as they are then; for `share` the file
+   */
+  changeStackPresets(action, body) {
+    return this.#request('POST', `/stack-presets/${action}`, body)
+  }
+
+  /**
+   * What is known of LoRA files: here, their trigger words.
+   *
+   * @param {string[]} names
+   * @returns {Promise<import('./types/satchel').KnownWords[]>}
+   */
+  async wordsOf(names) {
+    const files = names.map((name) => ({ kind: 'loras', name }))
+    return (await this.#request('POST', '/model-info', { files })).models
+  }
+
+  /**
+   * How much a LoRA changes each slot of an architecture. Its file is read for that.
+   *
+   * @param {string} lora
+   * @param {string} architecture
+   * @param {AbortSignal} signal
+   * @returns {Promise<{norms: Record<string, number>, unmeasured: number}>}
+   */
+  blockNorms(lora, architecture, signal) {
+    return this.runJob('block-norms', { lora, architecture }, () => {}, signal)
+  }
+
+  /**
    * All LoRAs that are here, with what is known of each.
    *
    * @param {{known: string, model: {directory: string, name: string} | null}} body
@@ -170,11 +215,60 @@ export class SatchelApi {
   }
 
   /**
+   * Some files of the library.
+   *
+   * @param {import('./types/satchel').LibraryWanted & {offset: number, limit: number, stamp: string}} body
+   *   without a stamp the folders are listed anew
+   * @returns {Promise<import('./types/satchel').LibraryPage>}
+   */
+  library(body) {
+    return this.#request('POST', '/library', body)
+  }
+
+  /**
+   * @param {import('./types/satchel').LibraryFile} file
+   * @returns {Promise<import('./types/satchel').LibraryDetails>}
+   */
+  libraryDetails(file) {
+    return this.#request('POST', '/library/details', file)
+  }
+
+  /**
+   * Keeps what the user writes about a file.
+   *
+   * @param {import('./types/satchel').LibraryFile} file
+   * @param {{text: string, trigger_words: string[]}} note
+   */
+  saveNote(file, note) {
+    return this.#request('POST', '/library/notes', { ...file, ...note })
+  }
+
+  /**
+   * Saved workflows that name a file; null where nobody can tell.
+   *
+   * @param {import('./types/satchel').LibraryFile} file
+   * @returns {Promise<{workflows: string[] | null}>}
+   */
+  usedIn(file) {
+    return this.#request('POST', '/library/used-in', file)
+  }
+
+  /**
+   * Puts a model into the download queue.
+   *
+   * @param {string} reference
+   * @param {string} kind
+   */
+  queueDownload(reference, kind) {
+    return this.#request('POST', '/queue/add', { reference, kind })
+  }
+
+  /**
    * Starts a job and follows it to its end, by websocket events and, since those may be missing,
    * by polling.
    *
-   * @param {'plan' | 'install' | 'export' | 'bundle'} action
-   * @param {SentDocument & Record<string, unknown>} document with further keys of that route
+   * @param {'plan' | 'install' | 'export' | 'bundle' | 'scan' | 'updates' | 'block-norms'} action
+   * @param {Record<string, unknown>} document a workflow, or what the action takes instead
    * @param {(progress: Progress) => void} onProgress
    * @param {AbortSignal} signal cancels the job on the server
    * @returns {Promise<any>} the job's result
@@ -256,8 +350,8 @@ export class SatchelApi {
       if (sent.signal?.aborted) throw new SatchelApiError({ code: 'cancelled', message: 'Cancelled.' })
       throw new SatchelApiError({
         code: 'unreachable',
-        message: 'ComfyUI does not answer.',
-        hint: 'Check that the server is running, then try again.',
+        message: say('server.silent'),
+        hint: say('server.silentHint'),
       })
     }
     const answer = await response.json().catch(() => null)
@@ -298,14 +392,14 @@ function isUnreachable(error) {
 
 /** @param {JobStatus} status */
 function noReason(status) {
-  return { code: status.state, message: `The job ended as ${status.state}.` }
+  return { code: status.state, message: say('server.ended', { state: status.state }) }
 }
 
 /** @param {number} status */
 function badStatus(status) {
   return {
     code: 'bad_status',
-    message: `The server answered with status ${status}.`,
-    hint: "The server's log may say more.",
+    message: say('server.status', { status }),
+    hint: say('server.statusHint'),
   }
 }

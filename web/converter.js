@@ -13,6 +13,7 @@ import {
   offerTitle,
   remarks,
 } from './lib/convert_view.js'
+import { say } from './lib/strings.js'
 
 /** @typedef {import('./types/comfy').ComfyApp} ComfyApp */
 /** @typedef {import('./types/comfy').Node} Node */
@@ -65,7 +66,7 @@ export class Converter {
     this.#notice = new Notice({
       title: offerTitle(count),
       detail: offerDetail(types),
-      action: 'Convert to LoRA Stack',
+      action: say('convert.action'),
       act: () => void this.convert({ types }),
       dismiss: () => {
         this.#dismissed.add(key)
@@ -83,7 +84,7 @@ export class Converter {
     const type = node.last_serialization?.type ?? node.type
     if (!this.#types.has(type)) return []
     const nodes = [this.#keyOf(node)]
-    return [{ content: 'Convert to LoRA Stack', callback: () => void this.convert({ nodes }) }]
+    return [{ content: say('convert.action'), callback: () => void this.convert({ nodes }) }]
   }
 
   /** @param {NodeSelection} selection */
@@ -95,7 +96,7 @@ export class Converter {
       tracker?.captureCanvasState()
       const graph = this.app.rootGraph.serialize()
       const result = await this.satchel.convert({ json: graph }, selection)
-      if (this.#tracker() !== tracker) throw new Error('Another workflow was opened meanwhile.')
+      if (this.#tracker() !== tracker) throw new Error(say('convert.otherOpened'))
       if (result.converted.length > 0) await this.#takeOver(result.graph)
       this.#tell(result)
     } catch (error) {
@@ -142,9 +143,9 @@ export class Converter {
     const { changed, kept } = remarks(result)
     if (changed.length > 0 || kept.length > 0) return openConversionDialog(result)
     if (result.converted.length > 0) {
-      return this.#toast('success', convertedSummary(result), 'Undo (Ctrl+Z) brings back what was.')
+      return this.#toast('success', convertedSummary(result), say('convert.undo'))
     }
-    this.#toast('info', 'No LoRA nodes to convert', 'This workflow has none of packs known here.')
+    this.#toast('info', say('convert.none'), say('convert.noneDetail'))
   }
 
   /** Undo and redo of the open workflow. */

@@ -2,8 +2,11 @@
 
 import { SatchelApi } from './api.js'
 import { conversionExtension } from './conversion.js'
+import { openStackPresets } from './dialogs/stack_presets.js'
+import { openTriggerWords } from './dialogs/words_panel.js'
 import { languageExtension } from './language.js'
 import { LoraList } from './lib/lora_list.js'
+import { say } from './lib/strings.js'
 import { portabilityExtension } from './portability.js'
 import { ApiGraphRows } from './widgets/api_graphs.js'
 import { BLOCK_WEIGHTS, addBlockEditor } from './widgets/block_editing.js'
@@ -12,6 +15,7 @@ import { LORA_STACK, addStack, restoreRowsOnLoad } from './widgets/lora_stack.js
 import { PresetContent } from './widgets/preset_content.js'
 import { sidebarExtension } from './sidebar/index.js'
 import { RowFactsBook } from './widgets/stack/row_facts.js'
+import { watchTexts } from './widgets/text_cursor.js'
 
 /** @typedef {import('./types/comfy').ComfyApp} ComfyApp */
 /** @typedef {import('./types/comfy').ComfyApi} ComfyApi */
@@ -44,6 +48,7 @@ function loraStackExtension(app, api) {
     name: 'Satchel.LoraStack',
     async init() {
       apiGraphs.watchLoading(app)
+      watchTexts()
       // The host waits for this before it opens a graph, so the missing-model scan has the list.
       await loras.load()
       // Another checkpoint upstream, say, which no node downstream is told of.
@@ -64,6 +69,20 @@ function loraStackExtension(app, api) {
       if (node.comfyClass !== LORA_STACK) return
       node.blocksChanged = (widget) => presets.changed(node, widget)
       addStack(node, { app, satchel, names: loras.names, known, facts })
+    },
+    /** @param {import('./types/comfy').Node & {comfyClass?: string}} node */
+    getNodeMenuItems(node) {
+      if (node.comfyClass !== LORA_STACK) return []
+      return [
+        {
+          content: say('presets.open'),
+          callback: () => void openStackPresets(node, app, satchel, loras.names),
+        },
+        {
+          content: say('words.open'),
+          callback: () => void openTriggerWords(node, app, satchel, loras.names),
+        },
+      ]
     },
     async refreshComboInNodes() {
       await loras.refresh()

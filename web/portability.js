@@ -26,9 +26,9 @@ export function portabilityExtension(app, satchel) {
     commands: commands(app, satchel, importer),
     // No letter with Shift alone is bound by the host, and fields for text keep theirs.
     keybindings: [
-      { commandId: 'Satchel.Open', combo: { key: 'o', shift: true } },
-      { commandId: 'Satchel.Export', combo: { key: 'e', shift: true } },
-      { commandId: 'Satchel.CheckModels', combo: { key: 'c', shift: true } },
+      { commandId: 'Satchel.Open', combo: { key: 'O', shift: true } },
+      { commandId: 'Satchel.Export', combo: { key: 'E', shift: true } },
+      { commandId: 'Satchel.CheckModels', combo: { key: 'C', shift: true } },
     ],
     menuCommands: [
       { path: ['Satchel'], commands: ['Satchel.Open', 'Satchel.Export', 'Satchel.CheckModels'] },

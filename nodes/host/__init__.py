@@ -24,6 +24,7 @@ from .service import (
     send_event,
     user_setting,
     versions,
+    workflow_folder,
     writes_metadata,
 )
 from .weights import TextEncoder, dense_change, lora_key_map, weight_shapes
@@ -62,5 +63,6 @@ __all__ = [
     "user_setting",
     "versions",
     "weight_shapes",
+    "workflow_folder",
     "writes_metadata",
 ]

@@ -118,6 +118,13 @@ def user_setting(name: str) -> Any:
     return settings.get(name) if isinstance(settings, dict) else None
 
 
+def workflow_folder() -> Path | None:
+    """Where the one user's workflows are saved; None when the server has several users."""
+    if args.multi_user:
+        return None
+    return Path(folder_paths.get_user_directory()) / "default" / "workflows"
+
+
 def output_path(prefix: str, width: int, height: int) -> tuple[Path, str, int, str]:
     """(folder, file name, counter, subfolder) for new files in the output folder.
 

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from .. import host
-from . import bundles, files, jobs, loras, models, queue, running, tokens, workflows
+from . import (
+    bundles,
+    files,
+    jobs,
+    library,
+    loras,
+    models,
+    queue,
+    running,
+    stack_presets,
+    tokens,
+    workflows,
+)
 from .serving import PREFIX, guarded
 
-_TOPICS = (workflows, bundles, running, models, files, loras, queue, tokens, jobs)
+_TOPICS = (
+    workflows, bundles, running, models, files, library, loras, stack_presets, queue, tokens, jobs,
+)  # fmt: skip
 
 
 def register_routes() -> None:

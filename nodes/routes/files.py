@@ -46,7 +46,7 @@ async def _model_info(request: web.Request) -> web.Response:
 
     def work() -> Any:
         space = workspace()
-        models = [_file(entry, space) for entry in entries]
+        models = [file_in(entry, space) for entry in entries]
         return [info.to_json() for info in model_info(models, space.catalog)]
 
     return web.json_response({"models": without_paths(await asyncio.to_thread(work))})
@@ -72,7 +72,7 @@ async def _identify(request: web.Request) -> web.Response:
 
     def work(report: Report, cancellation: Cancellation) -> Any:
         space = workspace().watched(report, cancellation)
-        path = _file(body, space).path
+        path = file_in(body, space).path
         return without_paths(identify_file(path, space, kinds, explain=explain))
 
     return await run(work, body)
@@ -123,7 +123,7 @@ async def _updates(request: web.Request) -> web.Response:
     return await run(work, body)
 
 
-def _file(entry: Any, space: Workspace) -> LocalModel:
+def file_in(entry: Any, space: Workspace) -> LocalModel:
     """A model that a body names by its folder and its name in there; never by a path.
 
     Raises:

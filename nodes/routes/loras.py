@@ -1,4 +1,4 @@
-"""Routes about the LoRAs that are here, for the page: the picker's list, previews."""
+"""Routes about the LoRAs that are here, for the page: a list, previews, norms by block slot."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from aiohttp import web
 
 from ...satchel.errors import InvalidInputError
 from ...satchel.previews import find_preview
+from ...satchel.progress import Cancellation, Report
 from ..lora_list import LoraList
+from ..slot_norms import SlotNormsBook
 from ..thumbnails import EDGES, Thumbnails
 from ..workspace import workspace
-from .serving import Handler, jobs, json_body, kind_in, text_in
+from .serving import Handler, jobs, json_body, kind_in, run, text_in
 
 lora_list = LoraList(jobs)
 thumbnails = Thumbnails()
+norms = SlotNormsBook()
 
 _PICTURE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -55,7 +58,18 @@ async def _preview(request: web.Request) -> web.Response:
     return web.Response(body=picture, content_type="image/jpeg", headers=_PICTURE_HEADERS)
 
 
+async def _block_norms(request: web.Request) -> web.Response:
+    body = await json_body(request)
+    name, architecture = text_in(body, "lora"), text_in(body, "architecture")
+
+    def work(report: Report, cancellation: Cancellation) -> Any:
+        return norms.of(name, architecture, workspace().folders, cancellation)
+
+    return await run(work, body)
+
+
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/loras", _loras),
     ("GET", "/preview", _preview),
+    ("POST", "/block-norms", _block_norms),
 )

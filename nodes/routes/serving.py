@@ -7,12 +7,12 @@ without the browser asking first.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
+from ...satchel import untrusted_json
 from ...satchel.errors import (
     InstallNotAllowedError,
     InvalidInputError,
@@ -93,7 +93,7 @@ async def json_body(request: web.Request) -> dict[str, Any]:
             hint="Send the body as JSON with a Content-Type of application/json.",
         )
     try:
-        body = json.loads(await request.read())
+        body = await asyncio.to_thread(untrusted_json.loads, await request.read())
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(
             f"The body is no JSON: {error}.", hint='Send {"json": {...}} or {"base64": "..."}.'

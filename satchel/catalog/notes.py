@@ -87,7 +87,11 @@ class NoteTable:
                     "INSERT OR REPLACE INTO sidecars VALUES (?, ?, ?, ?)",
                     [(row_id, *stamp) for stamp in entry.sidecars],
                 )
-                db.execute("UPDATE files SET indexed = 0 WHERE id = ?", (row_id,))
+                db.execute(
+                    "UPDATE files SET indexed = 0 WHERE id = ?"
+                    " OR sha256 = (SELECT sha256 FROM files WHERE id = ?)",
+                    (row_id, row_id),
+                )
 
     def of(self, model: LocalModel) -> list[Note]:
         """What is written about a file's bytes: the user's own first, then the latest."""

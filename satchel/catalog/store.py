@@ -18,6 +18,7 @@ from .overview import Overview, overview
 from .records import RecordTable
 from .references import ReferenceTable
 from .search import SearchIndex
+from .shelf_rows import ShelfRow, newest_versions, shelf_rows
 
 
 class Catalog:
@@ -65,6 +66,14 @@ class Catalog:
     def overview(self, kind: str) -> dict[str, Overview]:
         """What a list of all live files of a kind shows, by real path (`overview.py`)."""
         return overview(self._database, kind)
+
+    def shelf_rows(self) -> dict[str, ShelfRow]:
+        """What the library shows of all live files, by real path (`shelf_rows.py`)."""
+        return shelf_rows(self._database)
+
+    def newest_versions(self) -> dict[tuple[str, str], list[tuple[str, str]]]:
+        """Versions that can be had, by (source, model id): (version id, publication date)."""
+        return newest_versions(self._database)
 
     def store_listing(self, models: Iterable[LocalModel], roots: Sequence[str]) -> ListingChanges:
         """Brings the catalog up to date with a complete listing of folders (`listing.py`)."""

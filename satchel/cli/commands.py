@@ -28,7 +28,7 @@ def lock(arguments: argparse.Namespace, workspace: Workspace) -> Result:
         _require_graph(path, document)
         made = build_lock(document, workspace)
         locks.append(made.to_json())
-        notes = texts.lock_notes(document.lock, made)
+        notes = [*document.notes, *texts.lock_notes(document.lock, made)]
         notes += outputs.write_locks(
             path, document, made, write=arguments.write, embed=arguments.embed
         )

@@ -88,14 +88,15 @@ def plan_text(plan: Mapping[str, Any]) -> str:
         )
         for model in models_of(plan)
     ]  # fmt: skip
-    packs = [
+    told = [str(note) for note in plan.get("notes") or ()]
+    told += [
         f"Node pack {pack.get('id') or pack.get('repository')} is missing on the server."
         f" To get it: {pack.get('command')}"
         for pack in plan.get("node_packs") or ()
         if pack.get("state") == "missing"
     ]
     total = f"To fetch: {size_text(count_of(plan.get('bytes_to_fetch')))}."
-    return "\n".join([table(rows) if rows else "It names no models.", *map(plain, packs), total])
+    return "\n".join([table(rows) if rows else "It names no models.", *map(plain, told), total])
 
 
 def _note(model: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from ..safetensors_header import SafetensorsHeader
@@ -57,16 +57,19 @@ def count_modules(header: SafetensorsHeader, architecture_id: str) -> Counter[Sl
 
 def slots_of(modules: Iterable[Module], architecture_id: str) -> Counter[Slot]:
     """Like `count_modules`, for modules that have been read."""
+    return Counter(slot for _, slot in module_slots(modules, architecture_id))
+
+
+def module_slots(modules: Iterable[Module], architecture_id: str) -> Iterator[tuple[Module, Slot]]:
+    """Each module with the slot that it lies in."""
     native = _native_slots(architecture_id)
     layout = architecture_layout(architecture_id)
-    found: Counter[Slot] = Counter()
     for module in modules:
         if module.is_text_encoder:
-            found[_encoder_slot(module.prefix, layout, architecture_id)] += 1
+            yield module, _encoder_slot(module.prefix, layout, architecture_id)
         else:
             slot = native.get(module.path)
-            found[_other_slot(module.path, layout) if slot is None else slot] += 1
-    return found
+            yield module, _other_slot(module.path, layout) if slot is None else slot
 
 
 def _other_slot(path: str, layout: BlockLayout) -> Slot:

@@ -41,7 +41,14 @@ from .hub_files import (
     place_of,
     primary_path,
 )
-from .modelscope_search import DEFAULT_BRANCH, LORA, MARKETPLACE, found, search_query
+from .modelscope_search import (
+    DEFAULT_BRANCH,
+    LORA,
+    MARKETPLACE,
+    can_answer,
+    found,
+    search_query,
+)
 from .partial import WithoutLookups, availabilities, checked
 from .records import PublishedFile, PublishedVersion, SearchPage, SearchQuery
 from .transport import Answer, Transport
@@ -123,6 +130,8 @@ class ModelScope(WithoutLookups):
         return checked(response, partial(self._raise_for_download, repository))
 
     def search(self, query: SearchQuery) -> SearchPage:
+        if not can_answer(query):
+            return SearchPage(())
         answer = self._openapi(f"models?{search_query(query)}")
         if answer.status >= 400 or table(answer.body).get("success") is False:
             said = text(table(answer.body).get("message"))

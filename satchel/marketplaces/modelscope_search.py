@@ -26,6 +26,11 @@ _SORTS: Mapping[SortOrder, str] = {
 }  # fmt: skip
 
 
+def can_answer(query: SearchQuery) -> bool:
+    """Whether the list can be narrowed as asked; otherwise nothing is found instead of all."""
+    return (not query.kinds or "loras" in query.kinds) and not query.base_models
+
+
 def search_query(query: SearchQuery) -> str:
     """The query of the request's URL.
 
@@ -58,7 +63,7 @@ def found(body: Any, query: SearchQuery, site: str) -> SearchPage:
             marketplace=MARKETPLACE,
         )
     wanted = [info for info in items(listed) if "/" in text(info.get("id"))]
-    if query.kinds and set(query.kinds) <= {"loras"}:
+    if query.kinds:
         wanted = [info for info in wanted if _is_lora(info)]
     seen, total = _page(query) * _size(query), count(data.get("total_count"))
     more = len(listed) >= _size(query) and (total is None or seen < total)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import WorkflowFormatError
+from ..errors import LockVersionError, WorkflowFormatError
 from .archives import Archive, Member
 
 if TYPE_CHECKING:
@@ -55,13 +55,18 @@ def read_archive(archive: Archive, read: Read) -> WorkflowDocument:
 
 
 def _readable(archive: Archive, members: list[Member], read: Read) -> Found:
-    """The documents among these files; JSON that is something else is no matter."""
-    found = []
+    """The documents among these files; JSON that is something else is no matter, nor is a lock
+    beside a graph that only a newer release reads."""
+    found, newer = [], None
     for member in members[:MAX_GRAPHS]:
         try:
             found.append((member, read(archive.read(member, MAX_GRAPH_BYTES), member.name)))
+        except LockVersionError as error:
+            newer = error
         except WorkflowFormatError:
             continue
+    if newer is not None and not found:
+        raise newer
     return found
 
 
@@ -86,6 +91,7 @@ def _combined(archive: Archive, found: Found) -> WorkflowDocument | None:
         ui=uis[0][1].ui if uis else None,
         api=apis[0][1].api if apis else None,
         lock=locks[0] if locks else None,
+        newer_lock=uis[0][1].newer_lock if uis else None,
     )
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from .. import untrusted_json
-from ..errors import WorkflowFormatError
+from ..errors import LockVersionError, WorkflowFormatError
 from ..untrusted_json import TooManyValuesError
 from .archives import Archive, is_archive
 from .bundle_reader import read_archive
 from .civitai_marks import without_marks
 from .containers import HEAD_BYTES, Container, find_container
 from .containers.bounded import Buffer
-from .lock import LOCK_KEY, Lock, is_lock
+from .lock import LOCK_KEY, LOCK_VERSION, Lock, is_lock
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 MAX_DEPTH = 100
@@ -39,8 +39,22 @@ class WorkflowDocument:
     lock: Lock | None = None
     image: bytes | None = None
     """The image that carried it, where a copy can be given other texts: a PNG or a WebP."""
+    newer_lock: Json | None = None
+    """The lock that it carries, if only a newer Satchel can read it: kept as it is."""
     bundle: Archive | None = None
     """The zip that it came in, with the images and models that may be in there."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its reader should know, one sentence each."""
+        if self.newer_lock is None or self.lock is not None:
+            return ()
+        version = self.newer_lock["version"]
+        return (
+            f"The workflow carries a lock of version {version}, which only a newer Satchel reads"
+            f" (this one: up to {LOCK_VERSION}). It is kept as it is; what the graph itself says"
+            " counts here.",
+        )
 
     def with_lock(self, lock: Lock | None) -> WorkflowDocument:
         """The document with a lock from beside it, unless it carries its own."""
@@ -157,8 +171,7 @@ def read_json(value: Any, name: str) -> WorkflowDocument:
     if is_ui_graph(value):
         extra = value.get("extra")
         carried = extra.get(LOCK_KEY) if isinstance(extra, dict) else None
-        lock = Lock.from_json(carried) if carried is not None else None
-        return WorkflowDocument(name, ui=value, lock=lock)
+        return _carrying(WorkflowDocument(name, ui=value), carried)
     if is_api_graph(value):
         return WorkflowDocument(name, api=without_marks(value))
     # What a queue client posts: {"prompt": API graph, "extra_data": {"extra_pnginfo": ...}}
@@ -167,6 +180,16 @@ def read_json(value: Any, name: str) -> WorkflowDocument:
         document = read_json(ui, name) if ui is not None else WorkflowDocument(name)
         return replace(document, api=without_marks(value["prompt"]))
     raise _no_workflow(name, "its JSON is no ComfyUI graph")
+
+
+def _carrying(document: WorkflowDocument, carried: Any) -> WorkflowDocument:
+    """A document with the lock that came in it; what it names can be told without a newer one."""
+    if carried is None:
+        return document
+    try:
+        return replace(document, lock=Lock.from_json(carried))
+    except LockVersionError:
+        return replace(document, newer_lock=carried)
 
 
 def _posted_graph(value: Json) -> Json | None:
@@ -212,9 +235,8 @@ def _from_container(container: Container, content: Buffer, name: str) -> Workflo
     if api is not None:
         document = replace(document, api=read_json(api, name).api)
     carried = _text_json(texts, LOCK_KEY, name)
-    if carried is not None:
-        # Made when the image was: the graph's own may be older.
-        document = replace(document, lock=Lock.from_json(carried))
+    # Made when the image was: the graph's own may be older.
+    document = _carrying(document, carried)
     if document.ui is None and document.api is None and document.lock is None:
         raise _no_workflow(name, f"the {container.name} file carries none")
     can_be_rewritten = container.with_texts is not None and len(content) <= MAX_FILE_BYTES

@@ -17,7 +17,7 @@ from .addresses import notes_on
 from .collect import KeyIndex
 from .containers import find_container
 from .documents import WorkflowDocument
-from .lock import LOCK_KEY, Lock, LockedModel
+from .lock import LOCK_KEY, NEWER_LOCK_KEY, Lock, LockedModel
 from .node_pack import NodePack
 from .node_packs import complete_properties
 from .place import Place, embedded_models, rename
@@ -106,12 +106,14 @@ def export(
         _embed(places, flattened)
         complete_properties(ui, provenance)
         extra = ui.get("extra")
-        ui["extra"] = {**(extra if isinstance(extra, dict) else {}), LOCK_KEY: flattened.to_json()}
+        locks = _locks(document, flattened)
+        ui["extra"] = {**(extra if isinstance(extra, dict) else {}), **locks}
     portable = replace(document, ui=ui, api=api, lock=flattened)
     if document.image is not None:
-        portable = replace(portable, image=_portable_image(document.image, ui, api, flattened))
-    notes = notes_on(flattened)
-    return PortableWorkflow(portable, flattened, tuple(dict.fromkeys(removed)), tuple(notes))
+        locks = _locks(document, flattened)
+        portable = replace(portable, image=_portable_image(document.image, ui, api, locks))
+    notes = (*document.notes, *notes_on(flattened))
+    return PortableWorkflow(portable, flattened, tuple(dict.fromkeys(removed)), notes)
 
 
 def with_image(document: WorkflowDocument, image: bytes) -> WorkflowDocument:
@@ -128,6 +130,12 @@ def with_image(document: WorkflowDocument, image: bytes) -> WorkflowDocument:
             reason="neither a PNG nor a WebP",
         )
     return replace(document, image=image)
+
+
+def _locks(document: WorkflowDocument, lock: Lock) -> Json:
+    """Our lock, and beside it one that only a newer release reads, as it came."""
+    newer = document.newer_lock
+    return {LOCK_KEY: lock.to_json(), **({NEWER_LOCK_KEY: newer} if newer is not None else {})}
 
 
 def _public(lock: Lock) -> Lock:
@@ -243,13 +251,13 @@ def _scrub_embedded(graph: Json) -> list[str]:
     return removed
 
 
-def _portable_image(image: bytes, ui: Json | None, api: Json | None, lock: Lock) -> bytes:
+def _portable_image(image: bytes, ui: Json | None, api: Json | None, locks: Json) -> bytes:
     texts = {}
     if api is not None:
         texts["prompt"] = json.dumps(api)
     if ui is not None:
         texts["workflow"] = json.dumps(ui)
-    texts[LOCK_KEY] = json.dumps(lock.to_json())
+    texts |= {key: json.dumps(lock) for key, lock in locks.items()}
     container = find_container(image)
     assert container is not None, "a document keeps only images whose texts can be replaced"
     assert container.with_texts is not None

@@ -20,6 +20,9 @@ from .node_pack import NodePack
 LOCK_KEY = "satchel"
 """Key under `extra` of a UI graph, and keyword of the PNG text."""
 
+NEWER_LOCK_KEY = "satchel_newer"
+"""Where a lock that only a newer release reads is kept beside one of ours."""
+
 LOCK_VERSION = 1
 UNKNOWN_KIND = "unknown"
 """`directory` of a model that no loader and no file here tells the folder of."""

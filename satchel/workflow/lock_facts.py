@@ -82,7 +82,7 @@ NO_FACTS = ModelFacts()
 
 def carried_lock(document: WorkflowDocument) -> Mapping[str, Any]:
     """A document's lock as JSON, with the keys that only newer releases know where it has them."""
-    extra = (document.ui or {}).get("extra")
+    extra = (document.ui or {}).get("extra") if document.newer_lock is None else None
     carried = extra.get(LOCK_KEY) if isinstance(extra, dict) else None
     known: dict[str, Any] = document.lock.to_json() if document.lock is not None else {}
     return {**known, **carried} if isinstance(carried, dict) else known

@@ -61,7 +61,7 @@ def plan_document(
         for index, entry in enumerate(planned)
     )
     packs = plan_packs(document, workspace.custom_nodes)
-    return Plan(entries, _free_bytes(entries, workspace), packs)
+    return Plan(entries, _free_bytes(entries, workspace), packs, document.notes)
 
 
 def _for_people(

@@ -85,6 +85,8 @@ class Plan:
     bytes_free: int
     """Free space where the models would go."""
     node_packs: tuple[PlannedPack, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What else there is to know about the workflow, one sentence each."""
 
     @property
     def to_fetch(self) -> list[PlannedModel]:
@@ -117,6 +119,7 @@ class Plan:
             "bytes_to_fetch": self.bytes_to_fetch,
             "bytes_free": self.bytes_free,
             "ok": self.ok,
+            "notes": list(self.notes),
             "installable": self.installable,
         }
 

@@ -40,7 +40,7 @@ COMMANDS = (
     "lock", "plan", "install", "diff", "bundle", "run", "convert", "verify", "scan", "identify",
     "find", "updates", "get",
 )  # fmt: skip
-PLAN_KEYS = {"models", "node_packs", "bytes_to_fetch", "bytes_free", "ok", "installable"}
+PLAN_KEYS = {"models", "node_packs", "notes", "bytes_to_fetch", "bytes_free", "ok", "installable"}
 PLANNED_KEYS = {"name", "directory", "state", "local", "source", "bytes", "fetch", "reason",
                 "used_by", "sha256", "optional", "hints", "licence", "nsfw_level", "base_model",
                 "trigger_words", "gated", "known_source", "can_run_code"}  # fmt: skip

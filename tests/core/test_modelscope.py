@@ -275,8 +275,7 @@ def shelf(scope, publish):
         (SearchQuery(author="brushfox"), [INK, FOX]),
         (SearchQuery(tags=("anime",)), [OWL]),
         (SearchQuery(kinds=("loras",)), [INK, OWL]),
-        (SearchQuery(kinds=("loras", "vae")), [INK, FOX, OWL]),
-        (SearchQuery(kinds=("checkpoints",)), [INK, FOX, OWL]),
+        (SearchQuery(kinds=("loras", "vae")), [INK, OWL]),
         (SearchQuery(sort="downloads"), [OWL, FOX, INK]),
         (SearchQuery(sort="newest"), [OWL, FOX, INK]),
         (SearchQuery(sort="rating"), [INK, FOX, OWL]),
@@ -285,6 +284,14 @@ def shelf(scope, publish):
 )
 def test_a_search_is_narrowed_and_sorted(shelf, query, found):
     assert [version.model_id for version in shelf.search(query).versions] == found
+
+
+@pytest.mark.parametrize(
+    "query", [SearchQuery(kinds=("checkpoints",)), SearchQuery(base_models=("SDXL 1.0",))]
+)
+def test_what_the_list_cannot_tell_finds_nothing_instead_of_everything(shelf, scope, query):
+    assert shelf.search(query).versions == ()
+    assert not [request for request in scope.requests if "openapi" in request.path]
 
 
 def test_what_is_found_is_a_reference_to_its_page(shelf):

@@ -72,7 +72,7 @@ def test_only_sources_that_can_are_asked_by_digest_or_searched(tmp_path, monkeyp
     resolver = space.resolver()
 
     assert resolver.look_up(["a" * 64]).sources == {"a" * 64: ()}
-    assert [market.kind for market in resolver.searchable] == ["huggingface"]
+    assert [market.kind for market in resolver.searchable] == ["huggingface", "modelscope"]
     assert all(space.catalog.sources(market.kind, ["a" * 64]) == {}
                for market in resolver.marketplaces)  # fmt: skip
 

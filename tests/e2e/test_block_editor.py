@@ -25,6 +25,8 @@ SDXL = {
     "lora_te2_text_model_encoder_layers_0_mlp_fc1": (5120, 1280),
 }
 """Modules that only SDXL has, and their sizes."""
+HALF_ONE = b"\x00\x3c"
+"""1 as a 16-bit float."""
 
 
 @pytest.fixture
@@ -153,6 +155,83 @@ def test_text_presets_random_and_invert_move_the_bars(open_page: OpenPage, sdxl_
         arg=first,
     )
     dialog.get_by_role("button", name="Cancel").click()
+
+
+def test_a_curve_goes_from_one_slot_to_another_by_keys(
+    open_page: OpenPage, sdxl_lora: str, renderer: str
+) -> None:
+    page = open_page(renderer)
+    page.load(saved_stack([True, sdxl_lora, 1, 1, "IN00=0"]))
+    dialog = open_editor(page)
+    assert dialog.get_by_label("Curve from").evaluate("(s) => s.selectedOptions[0].text") == "IN00"
+    dialog.get_by_label("Curve to").select_option("IN04")
+    dialog.get_by_label("Curve to").focus()
+
+    page.page.keyboard.press("Tab")
+    page.page.keyboard.press("Enter")
+
+    expect_text(page, "IN00=0, IN01=0.25, IN02=0.5, IN03=0.75")
+    dialog.get_by_role("button", name="Cosine").click()
+    expect_text(page, "IN00=0, IN01=0.15, IN02=0.5, IN03=0.85")
+    page.page.keyboard.press("Escape")
+
+
+def test_how_strong_the_lora_is_in_each_slot_is_shown_and_said(
+    open_page: OpenPage, loras: Path
+) -> None:
+    page = open_page()
+    only_sdxl = "transformer_blocks_1_attn1_to_q"
+    shapes = {
+        f"lora_unet_input_blocks_4_1_{only_sdxl}.diff": (640, 640),
+        f"lora_unet_middle_block_1_{only_sdxl}.diff": (1280, 1280),
+    }
+    write_safetensors(loras / "style/ink.safetensors", shapes, dtype="F16", element=HALF_ONE)
+    page.load(saved_stack([True, "style/ink.safetensors", 1, 1, ""]))
+    dialog = open_editor(page)
+    dialog.get_by_text("Behind a bar: how strong this LoRA is").wait_for()
+
+    said = {
+        name: bar(dialog, name).get_attribute("aria-valuetext") or ""
+        for name in ("M00", "IN04", "IN05")
+    }
+
+    assert said["M00"].endswith("100 percent of its greatest strength here")
+    assert said["IN04"].endswith("50 percent of its greatest strength here")
+    assert "percent" not in said["IN05"]
+    heights = {
+        name: bar(dialog, name).locator("b").evaluate("(b) => b.offsetHeight") for name in said
+    }
+    assert heights["M00"] == 2 * heights["IN04"] > 0
+    assert heights["IN05"] == 0
+    page.page.keyboard.press("Escape")
+
+
+def test_closing_the_editor_ends_the_reading_of_the_file(
+    open_page: OpenPage, sdxl_lora: str
+) -> None:
+    page = open_page()
+    page.load(saved_stack([True, sdxl_lora, 1, 1, ""]))
+    # A job that never ends, as one on a slow disk.
+    page.page.route("**/satchel/v1/block-norms", lambda route: route.fulfill(json={"job": "slow"}))
+    page.page.route(
+        "**/satchel/v1/jobs/slow",
+        lambda route: route.fulfill(json={"id": "slow", "state": "running"}),
+    )
+    page.page.route(
+        "**/satchel/v1/jobs/slow/cancel", lambda route: route.fulfill(json={"state": "running"})
+    )
+    dialog = open_editor(page)
+    dialog.get_by_text("Reading how strong this LoRA is").wait_for()
+    with page.page.expect_request("**/satchel/v1/jobs/slow/cancel"):
+        page.page.keyboard.press("Escape")
+    page.page.unroute("**/satchel/v1/jobs/slow")
+    page.page.route(
+        "**/satchel/v1/jobs/slow",
+        lambda route: route.fulfill(json={"id": "slow", "state": "cancelled"}),
+    )
+    with page.page.expect_response("**/satchel/v1/jobs/slow"):
+        pass
+    page.page.unroute_all()
 
 
 def test_the_block_weights_node_opens_the_editor_with_all_that_it_says(

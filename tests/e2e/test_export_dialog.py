@@ -128,8 +128,8 @@ def test_every_form_is_imported_again_with_the_same_lock(
 ) -> None:
     page = open_page()
     files: dict[str, bytes] = {}
-    for choice, count in (("Workflow (.json)", 1), ("Picture (.png)", 1), ("Picture (.webp)", 1),
-                          ("Bundle (.zip)", 1), ("API graph", 2)):  # fmt: skip
+    for choice, count in (("Workflow .json", 1), ("Picture .png", 1), ("Picture .webp", 1),
+                          ("Bundle .zip", 1), ("API graph", 2)):  # fmt: skip
         files |= saved(page, choice, open_export(page, known), count)
     (loras / known).unlink()
 
@@ -156,7 +156,7 @@ def test_a_bundle_holds_the_models_only_if_wanted(
     save = open_export(page, known)
     dialog(page).get_by_role("radio", name="Bundle").check()
     dialog(page).get_by_role("checkbox", name="With the models").check()
-    files = saved(page, "Bundle (.zip)", save)
+    files = saved(page, "Bundle .zip", save)
     content = files["my flow.portable.zip"]
 
     names = zipfile.ZipFile(io.BytesIO(content)).namelist()
@@ -178,13 +178,13 @@ def test_a_chosen_picture_carries_the_workflow_and_nothing_of_its_own(
     path.write_bytes(png_with_text("secret", "where I was"))
     page = open_page()
     save = open_export(page, known)
-    dialog(page).get_by_role("radio", name="Picture (.png)").check()
+    dialog(page).get_by_role("radio", name="Picture .png").check()
     with page.page.expect_file_chooser() as chooser:
         dialog(page).get_by_role("button", name="Choose a picture").click()
     chooser.value.set_files(path)
-    dialog(page).get_by_text("holiday.png").wait_for()
+    dialog(page).get_by_text("Picture: holiday.png").wait_for()
 
-    (content,) = saved(page, "Picture (.png)", save).values()
+    (content,) = saved(page, "Picture .png", save).values()
 
     assert content[16:24] == b"\0\0\0\1\0\0\0\1"  # one pixel, as the picture had
     assert b"where I was" not in content
@@ -216,7 +216,7 @@ def test_an_unresolved_model_is_resolved_by_a_reference_that_the_server_verifies
     dialog(page).get_by_text("is published there, byte for byte").wait_for()
     assert dialog(page).locator(".satchel-unresolved").count() == 0
     (content,) = saved(
-        page, "Workflow (.json)", dialog(page).get_by_role("button", name="Save", exact=True)
+        page, "Workflow .json", dialog(page).get_by_role("button", name="Save", exact=True)
     ).values()
 
     (model,) = json.loads(content)["extra"]["satchel"]["models"]
@@ -243,7 +243,7 @@ def test_what_is_private_is_told_and_taken_out(open_page: OpenPage, known: str) 
     save = dialog(page).get_by_role("button", name="Save", exact=True)
     save.wait_for()
     assert "Taken out, because it is private" in dialog(page).inner_text()
-    (content,) = saved(page, "Workflow (.json)", save).values()
+    (content,) = saved(page, "Workflow .json", save).values()
 
     assert token.encode() not in content
     assert token.encode() not in base64.b64encode(content)
@@ -280,7 +280,7 @@ def test_the_canvas_menu_and_the_about_page_know_the_package(
     version = comfy.get_json("/satchel/v1/status")["version"]
 
     page.page.mouse.click(700, 650, button="right")
-    page.menu("Satchel").hover()
+    page.menu("Satchel").click()
     page.page.get_by_text("Check models").first.wait_for()
     page.page.keyboard.press("Escape")
     page.page.mouse.click(250, 600)

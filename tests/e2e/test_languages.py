@@ -72,3 +72,28 @@ def test_every_command_and_setting_of_ours_is_translated(
         assert wanted
         assert wanted == {id_ for id_ in told[topic] if id_.startswith("Satchel_")}
         assert all(told[topic][id_][field] for id_ in wanted)
+
+
+@pytest.mark.parametrize(("language", "heading"), [("zh", "模型信息"), ("ja", "モデル情報")])
+def test_the_help_panel_is_in_the_language_of_the_host_with_its_picture(
+    page_in: Callable[[str], Frontend], language: str, heading: str
+) -> None:
+    page = page_in(language)
+    node = page.run(
+        """() => {
+          const node = LiteGraph.createNode('SatchelModelInfo')
+          node.pos = [100, 100]
+          app.canvas.graph.add(node)
+          return node.id
+        }"""
+    )
+    page.page.locator(f'[data-node-id="{node}"]').click(position={"x": 120, "y": 12})
+
+    page.page.get_by_test_id("info-button").click()
+
+    help_text = page.page.locator(".node-help-content")
+    help_text.get_by_role("heading", name=heading).wait_for()
+    page.page.wait_for_function(
+        "() => document.querySelector('.node-help-content img')?.naturalWidth > 300"
+    )
+    page.page.keyboard.press("Escape")

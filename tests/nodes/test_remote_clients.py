@@ -10,9 +10,12 @@ from support.coroutines import run_async
 OPEN = {
     "/status", "/plan", "/export", "/convert", "/block-weights", "/find", "/model-info", "/queue",
     "/auth", "/jobs/{id}", "/jobs/{id}/cancel", "/blocks", "/run", "/updates/known",
+    "/bundle", "/bundle/{id}", "/loras", "/preview", "/library", "/library/details",
+    "/library/used-in",
 }  # fmt: skip
 """They read what ComfyUI shows anyway, ask about digests of a graph at most, and change nothing;
-`/run` queues what needs no installation, as ComfyUI's own route does, and refuses the rest."""
+`/run` queues what needs no installation, as ComfyUI's own route does, and refuses the rest;
+`/bundle` refuses to pack models."""
 
 
 class _Transport:

@@ -161,3 +161,58 @@ def size_of(jpeg: bytes) -> tuple[int, int]:
         at += 2 + struct.unpack(">H", jpeg[at + 2 : at + 4])[0]
     height, width = struct.unpack(">HH", jpeg[at + 5 : at + 9])
     return width, height
+
+
+def test_norms_of_a_lora_are_told_by_slot(server: ComfyUI, loras: Path) -> None:
+    write_safetensors(loras / "ones.safetensors", SDXL, dtype="F16", element=b"\x00\x3c")
+    body = {"lora": "ones.safetensors", "architecture": "sdxl"}
+
+    answer = server.post_json(PREFIX + "/block-norms", body)
+
+    assert answer == {"norms": {"IN08": pytest.approx(1280)}, "unmeasured": 0}
+    job = server.post_json(PREFIX + "/block-norms", {**body, "wait": False})["job"]
+    assert server.get_json(f"{PREFIX}/jobs/{job}")["id"] == job
+    for bad, status in (
+        ({**body, "lora": "ghost.safetensors"}, 404),
+        ({**body, "lora": "../secret.safetensors"}, 404),
+        ({**body, "architecture": "abacus"}, 400),
+        ({"lora": "ones.safetensors"}, 400),
+    ):
+        assert refusal(server, "/block-norms", bad)[0] == status
+    (loras / "ones.safetensors").unlink()
+
+
+def test_stack_presets_are_kept_shared_and_imported_with_the_names_here(
+    server: ComfyUI, loras: Path
+) -> None:
+    path = f"{PREFIX}/stack-presets"
+    ink = {"on": True, "lora": "style/ink & wash.safetensors", "strength_model": 0.5,
+           "strength_clip": 0.5, "blocks": "IN08=0.5"}  # fmt: skip
+    assert server.get_json(path) == {"presets": []}
+    server.post_json(PREFIX + "/identify", {"kind": "loras", "name": ink["lora"]})
+    (saved,) = server.post_json(path + "/save", {"name": "Ink", "rows": [ink]})["presets"]
+    assert (saved["name"], saved["rows"]) == ("Ink", [ink])
+    taken = {"name": "Ink", "rows": [{**ink, "on": False}]}
+    assert refusal(server, "/stack-presets/save", taken)[1]["code"] == "preset_exists"
+    assert refusal(server, "/stack-presets/save", {"name": "x", "rows": [{}]})[0] == 400
+    server.post_json(path + "/save", {**taken, "replace": True})
+
+    file = server.post_json(path + "/share", {"name": "Ink"})
+    assert list(file["models"]) == [ink["lora"]]
+    theirs = json.loads(json.dumps(file).replace(ink["lora"], "elsewhere/ink.safetensors"))
+    answer = server.post_json(path + "/import", {"file": theirs})
+    assert answer["imported"] == ["Ink"]
+    assert [preset["rows"][0]["lora"] for preset in answer["presets"]] == [ink["lora"]]
+    other = {**theirs, "models": {}}
+    assert server.post_json(path + "/import", {"file": other})["imported"] == ["Ink (2)"]
+
+    for bad in ("text", None, {"presets": []}, [1]):
+        assert refusal(server, "/stack-presets/import", {"file": bad})[0] == 400
+    server.post_json(path + "/delete", {"name": "Ink"})
+    assert [preset["name"] for preset in server.get_json(path)["presets"]] == ["Ink (2)"]
+    for action in ("save", "delete", "share", "import"):
+        assert server.request("GET", f"{path}/{action}")[0] in (404, 405)
+        status, _ = server.request(
+            "POST", f"{path}/{action}", b"{}", {"Content-Type": "text/plain"}
+        )
+        assert status == 415

@@ -18,8 +18,12 @@ def write_safetensors(
     seed: int = 0,
     dtype: str = "F32",
     metadata: Mapping[str, str] | None = None,
+    element: bytes | None = None,
 ) -> Path:
-    """Writes a safetensors file with random bytes for tensors and makes its folders."""
+    """Writes a safetensors file with random bytes for tensors and makes its folders.
+
+    `element`: the bytes of every number, in place of random ones.
+    """
     header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
     position = 0
     for name, shape in (shapes or {"weight": (16, 16)}).items():
@@ -35,6 +39,8 @@ def write_safetensors(
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    body = random.Random(seed).randbytes(position)
+    body = random.Random(seed).randbytes(position) if element is None else b""
+    if element is not None:
+        body = element * (position // len(element))
     path.write_bytes(struct.pack("<Q", len(text)) + text + body)
     return path

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import {
-  SCALES, afterKey, groupsOf, inverted, range, scaleFor, shareOf, snapped, stroke, textBefore, valueAt,
+  SCALES, afterKey, curve, groupsOf, inverted, range, scaleFor, shareOf, shares, snapped, stroke, textBefore, valueAt,
   valueText,
 } from '../../web/lib/block_values.js'
 import { connectedModel } from '../../web/lib/connected_model.js'
@@ -85,6 +85,8 @@ test('preset and groups of the Block Weights node become text, those at 1 left o
 
 function graphOf(...nodes) {
   const graph = {
+    id: 'root',
+    nodes,
     getNodeById: (id) => nodes.find((node) => node.id === id),
     getLink: (id) => ({ id, origin_id: id }),
   }
@@ -101,9 +103,89 @@ test('the connected model is that of the loader at the end of the links', () => 
   assert.deepEqual(connectedModel(stack), { directory: 'checkpoints', name: 'a.safetensors' })
 })
 
-test('without a loader, at a subgraph and in a loop there is no connected model', () => {
+test('without a loader, at a subgraph that nobody uses and in a loop there is no connected model', () => {
   const [alone] = graphOf({ id: 1, inputs: [{ type: 'MODEL', link: null }] })
   const [inside] = graphOf({ id: 1, inputs: [{ type: 'MODEL', link: -10 }] })
   const [loop] = graphOf({ id: 1, inputs: [{ type: 'MODEL', link: 1 }] })
   assert.deepEqual([alone, inside, loop].map(connectedModel), [null, null, null])
+})
+
+test('a curve has both its ends, and a cosine is slow at both', () => {
+  assert.deepEqual(curve('linear', 0, 1, 5), [0, 0.25, 0.5, 0.75, 1])
+  assert.deepEqual(curve('cosine', 0, 1, 5), [0, 0.15, 0.5, 0.85, 1])
+  assert.deepEqual(curve('linear', 1, -1, 3), [1, 0, -1])
+  assert.deepEqual(curve('cosine', 0.3, 0.3, 2), [0.3, 0.3])
+})
+
+test('the strongest slot of a LoRA is 1, and a LoRA that does nothing has none', () => {
+  assert.deepEqual(shares({ IN04: 2, M00: 0.5 }), { IN04: 1, M00: 0.25 })
+  assert.deepEqual(shares({ IN04: 0 }), {})
+  assert.deepEqual(shares({}), {})
+})
+
+test('what is said of a slot ends with its strength, where that is known', () => {
+  assert.equal(valueText(slot('IN04', 'down', 2), 0.5), '0.5, 2 modules in this LoRA')
+  assert.match(valueText(slot('IN04', 'down', 2), 0.5, 0.256), /^0.5, 2 modules in this LoRA; .* 26 percent/)
+})
+
+/** A graph of plain nodes and links, as much of the host's as is looked at. */
+function plainGraph(id, nodes, links, outputs = []) {
+  const graph = {
+    id,
+    outputs,
+    getLink: (link) => links[link],
+    getNodeById: (node) => nodes.find((one) => one.id === node) ?? null,
+    nodes,
+  }
+  for (const node of nodes) node.graph = graph
+  return graph
+}
+
+const modelInput = (link) => ({ name: 'model', type: 'MODEL', link })
+const loader = (id) => ({
+  id, inputs: [], widgets: [{ name: 'ckpt_name', value: `${id}.safetensors` }],
+})
+
+test('the connected model is found into a subgraph, through it, and out of it', () => {
+  const inner = { id: 9, inputs: [modelInput(1)] }
+  const plain = { id: 8, inputs: [modelInput(2)] }
+  const inside = plainGraph(
+    'sub',
+    [inner, plain, loader('within')],
+    {
+      1: { origin_id: -10, origin_slot: 1 },
+      2: { origin_id: 'within', origin_slot: 0 },
+    },
+    [{ linkIds: [2] }, { linkIds: [1] }],
+  )
+  const user = { id: 5, subgraph: inside, inputs: [{ name: 'x', type: 'CLIP', link: null }, modelInput(3)] }
+  const takesLoader = { id: 6, inputs: [modelInput(4)] }
+  const takesThrough = { id: 7, inputs: [modelInput(5)] }
+  const root = plainGraph('root', [user, takesLoader, takesThrough, loader('outside')], {
+    3: { origin_id: 'outside', origin_slot: 0 },
+    4: { origin_id: 5, origin_slot: 0 },
+    5: { origin_id: 5, origin_slot: 1 },
+  })
+  inside.rootGraph = root
+  root.rootGraph = root
+  root.subgraphs = new Map([['sub', inside]])
+  const name = (node) => connectedModel(node)?.name ?? null
+
+  assert.equal(name(inner), 'outside.safetensors')
+  assert.equal(name(plain), 'within.safetensors')
+  assert.equal(name(takesLoader), 'within.safetensors')
+  assert.equal(name(takesThrough), 'outside.safetensors')
+  root.nodes.shift()
+  assert.equal(name(inner), null)
+})
+
+test('links in a circle end', () => {
+  const one = { id: 1, inputs: [modelInput(1)] }
+  const inside = plainGraph('sub', [], { 1: { origin_id: -10, origin_slot: 0 } }, [{ linkIds: [1] }])
+  const user = { id: 2, subgraph: inside, inputs: [modelInput(1)] }
+  const root = plainGraph('root', [one, user], { 1: { origin_id: 2, origin_slot: 0 } })
+  inside.rootGraph = root
+  root.subgraphs = new Map([['sub', inside]])
+
+  assert.equal(connectedModel(one), null)
 })

@@ -56,10 +56,10 @@ test('each field of a row can have an input socket', () => {
   assert.deepEqual(entries.filter(({ checked }) => checked).map(({ label }) => label), ['file'])
 })
 
-test('without rows there is only pasting; with rows all of them can be scaled', () => {
+test('without rows there are only pasting and presets; with rows all of them can be scaled', () => {
   const calls = []
   const actions = { scaleAll: (factor) => calls.push(factor) }
-  assert.deepEqual(stackEntries([], actions).map(({ label }) => label), ['Paste rows'])
+  assert.deepEqual(stackEntries([], actions).map(({ label }) => label), ['Paste rows', 'Stack presets'])
   const entries = stackEntries([newRow('a')], actions)
   for (const option of entries.slice(entries.indexOf('-') + 1)) option.act()
   assert.deepEqual(calls, [0.5, 0.8, 0.9, 1.1, 1.25, 2])

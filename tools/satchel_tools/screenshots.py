@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import struct
 import sys
@@ -48,6 +49,7 @@ SHARED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("detail-boost.safetensors", "loras", 9_480_192, {"require_login": True}),
     ("soft-vae.safetensors", "vae", 3_347_456, {"type": "VAE"}),
 ]
+LORA_TABLE = "kohya_sdxl.json"
 UNPUBLISHED = "my-own-faces.safetensors"
 PALETTES = (("dark", ""), ("light", "-light"))
 """The frontend's palettes, and what the names of their pictures end with."""
@@ -85,14 +87,14 @@ def _take_all(host: Host, folder: Path, to: Path) -> None:
         executable = provide_chromium(folder / "chromium.log")
         with ComfyUI(host, folder / "comfy", env=env) as comfy, chromium(executable) as browser:
             for name in ROWS[1::5]:
-                write_sparse_model(comfy.base / "models" / "loras" / name, 4096)
+                write_outline(comfy.base / "models" / "loras" / name)
             for vue_nodes, name in ((False, "lora-stack.png"), (True, "lora-stack-nodes2.png")):
                 _take_stack(browser, comfy, to / name, vue_nodes=vue_nodes)
             _take_stack(browser, comfy, to / "lora-stack-light.png", palette="light")
-            _take_menu(browser, comfy, to / "menu.png")
             for name in ROWS[1::5]:
                 (comfy.base / "models" / "loras" / name).unlink()
             _publish(comfy, market, folder / "author")
+            _take_menu(browser, comfy, to / "menu.png")
             for palette, ending in PALETTES:
                 _take_export(browser, comfy, to / f"export-dialog{ending}.png", palette)
             graph = _share(comfy, folder / "author")
@@ -108,6 +110,23 @@ def write_sparse_model(path: Path, size: int) -> Path:
         file.write(struct.pack("<Q", len(header)) + header.encode())
         file.truncate(8 + len(header) + size)
     return path
+
+
+def write_outline(path: Path) -> None:
+    """A LoRA of SDXL by its header, whose weights take no room: rows draw what it has."""
+    from support.lora_key_tables import TABLES, load_table
+
+    shapes = load_table(TABLES / LORA_TABLE)["tensors"]
+    header: dict[str, Any] = {}
+    end = 0
+    for name, shape in shapes.items():
+        start, end = end, end + 2 * math.prod(shape)
+        header[name] = {"dtype": "F16", "shape": list(shape), "data_offsets": [start, end]}
+    encoded = json.dumps(header).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(encoded)) + encoded)
+        file.truncate(8 + len(encoded) + end)
 
 
 def _example(rows: list[Any]) -> dict[str, Any]:
@@ -143,8 +162,10 @@ def _take_stack(
 ) -> None:
     page = open_frontend(browser, comfy, vue_nodes=vue_nodes, scale=2, palette=palette)
     graph = _example(ROWS)
-    graph["nodes"] = [node for node in graph["nodes"] if node["id"] == STACK]
-    page.load({**graph, "links": []}, name="stack")
+    (stack,) = (node for node in graph["nodes"] if node["id"] == STACK)
+    slots = [{**slot, "link": None} for slot in stack["inputs"]]
+    stack = {**stack, "pos": [60, 60], "size": [380, 60], "inputs": slots}
+    page.load({**graph, "nodes": [stack], "links": []}, name="stack")
     page.run("() => { app.canvas.ds.offset = [200, 80]; app.canvas.ds.scale = 1 }")
     page.page.wait_for_timeout(500)
     left, top, width, height = page.run(
@@ -166,7 +187,7 @@ def _take_stack(
 
 def _take_menu(browser: Browser, comfy: ComfyUI, to: Path) -> None:
     page = open_frontend(browser, comfy, vue_nodes=True)
-    page.load(_example(ROWS), name=NAME)
+    page.load(_example(_shared_rows()), name=NAME)
     page.page.locator(".comfy-menu-button-wrapper").first.click()
     page.page.get_by_role("menuitem", name="Satchel").hover()
     page.page.get_by_role("menuitem", name="Export portable workflow").hover()
@@ -207,7 +228,7 @@ def _share(comfy: ComfyUI, author: Path) -> dict[str, Any]:
 def _take_import(
     browser: Browser, comfy: ComfyUI, graph: dict[str, Any], to: Path, palette: str
 ) -> None:
-    page = open_frontend(browser, comfy, vue_nodes=True, width=1100, height=760, palette=palette)
+    page = open_frontend(browser, comfy, vue_nodes=True, width=1100, height=900, palette=palette)
     page.run(
         "([graph, name]) => { void app.loadGraphData(graph, true, true, name) }", [graph, NAME]
     )

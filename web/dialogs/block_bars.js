@@ -28,6 +28,8 @@ export class BlockBars {
   #anchor = 0
   /** @type {{index: number, value: number} | null} */
   #last = null
+  /** How strong each slot is among the LoRA's, by name. @type {Record<string, number>} */
+  #shares = {}
   #wanted = 0
   #scale = 0
 
@@ -72,6 +74,16 @@ export class BlockBars {
     this.draw()
   }
 
+  focus() {
+    this.#bars[0]?.focus()
+  }
+
+  /** @param {Record<string, number>} byName how strong each slot is, 1 the strongest */
+  showShares(byName) {
+    this.#shares = byName
+    this.draw()
+  }
+
   /**
    * Sets all values at once.
    *
@@ -100,8 +112,10 @@ export class BlockBars {
       bar.setAttribute('aria-valuemin', String(low))
       bar.setAttribute('aria-valuemax', String(high))
       bar.setAttribute('aria-valuenow', String(value))
-      if (slot) bar.setAttribute('aria-valuetext', valueText(slot, value))
-      bar.title = slot ? `${slot.name}: ${valueText(slot, value)}` : ''
+      const text = slot ? valueText(slot, value, this.#shares[slot.name]) : ''
+      bar.style.setProperty('--norm', `${(this.#shares[slot?.name ?? ''] ?? 0) * 100}%`)
+      bar.setAttribute('aria-valuetext', text)
+      bar.title = slot ? `${slot.name}: ${text}` : ''
     })
   }
 
@@ -142,7 +156,7 @@ export class BlockBars {
         'aria-label': say('blocks.slot', { name, group }),
         'data-index': String(index),
       },
-      element('span', { class: 'satchel-track', 'aria-hidden': 'true' }, element('i')),
+      element('span', { class: 'satchel-track', 'aria-hidden': 'true' }, element('b'), element('i')),
       element('span', { class: 'satchel-slot', 'aria-hidden': 'true' }, name),
     )
     if (slot?.modules === 0) bar.setAttribute('data-absent', '')

@@ -1,9 +1,11 @@
 /** Block weights by hand: bars, presets, random values, and the text that all of it comes to. */
 
-import { SCALES, inverted } from '../lib/block_values.js'
+import { isCancelled } from '../api.js'
+import { SCALES, inverted, shares } from '../lib/block_values.js'
 import { say } from '../lib/strings.js'
 import { BlockBars, scaleLabel } from './block_bars.js'
-import { button, element } from './elements.js'
+import { BlockCurve } from './block_curve.js'
+import { button, element, labelled } from './elements.js'
 import { errorLines } from './error_lines.js'
 import { Modal } from './modal.js'
 
@@ -38,6 +40,9 @@ class BlockEditor {
   #timer
   /** What the timer is about to ask. @type {(() => void) | null} */
   #waiting = null
+  /** Of which architecture the LoRA's norms are shown, or on their way. */
+  #measured = ''
+  #measuring = new AbortController()
 
   /** @param {BlockEditorOptions} options */
   constructor(options) {
@@ -46,13 +51,15 @@ class BlockEditor {
     const title = options.name
       ? say('blocks.titleOf', { name: options.name })
       : say('blocks.title')
-    this.modal = new Modal(title, () => this.modal.close())
+    this.modal = new Modal(title, () => this.#close())
     this.modal.root.classList.add('satchel-wide')
     this.scale = this.#scales()
     this.bars = new BlockBars(
       () => this.#painted(),
       (scale) => (this.scale.value = String(scale)),
     )
+    this.curve = new BlockCurve(() => this.bars.values, (values) => this.bars.paintAll(values))
+    this.legend = element('p', { class: 'satchel-help', hidden: '' })
     this.text = element('textarea', {
       class: 'satchel-field satchel-text',
       rows: '3',
@@ -91,15 +98,19 @@ class BlockEditor {
         this.#buttons(),
       ),
       this.bars.root,
+      this.legend,
+      this.curve.root,
       element('p', { class: 'satchel-help' }, say('blocks.help')),
       labelled(say('blocks.text'), this.text),
     )
+    // Before it is there: a button that is disabled while it has the focus loses it to the graph.
+    this.applyButton.disabled = true
     this.modal.showFooter(
-      button(say('blocks.cancel'), () => this.modal.close()),
+      button(say('blocks.cancel'), () => this.#close()),
       this.applyButton,
     )
-    this.applyButton.disabled = true
     await this.#ask(this.request)
+    this.bars.focus()
     // From here on the text holds all of it.
     this.request = { ...this.request, before: '', seed: 0 }
   }
@@ -199,6 +210,8 @@ class BlockEditor {
     this.#fillArchitectures(blocks)
     this.#fillPresets(blocks)
     this.bars.show(blocks.slots)
+    this.curve.show(blocks.slots)
+    void this.#measure(blocks)
     this.modal.say(this.#standing(blocks))
     const { error, fits, lora_missing: missing, trained_for: trainedFor } = blocks
     if (error) this.modal.warn(error.message, [error.hint ?? '', say('blocks.unread')])
@@ -239,11 +252,50 @@ class BlockEditor {
     this.presets.value = presets.some(({ name }) => name === chosen) ? chosen : ''
   }
 
+  /**
+   * Shows how strong the LoRA is in each slot, once its tensors have been read.
+   *
+   * @param {Blocks} blocks
+   */
+  async #measure({ architecture, fits, lora_missing: missing }) {
+    const { lora } = this.request
+    if (!lora || missing || !fits || architecture === '' || architecture === this.#measured) return
+    this.#measuring.abort()
+    this.#measuring = new AbortController()
+    const { signal } = this.#measuring
+    this.#measured = architecture
+    this.bars.showShares({})
+    this.#sayNorms(say('blocks.measuring'))
+    try {
+      const { norms, unmeasured } = await this.options.satchel.blockNorms(lora, architecture, signal)
+      if (signal.aborted) return
+      this.bars.showShares(shares(norms))
+      this.#sayNorms(
+        say(unmeasured > 0 ? 'blocks.legendSome' : 'blocks.legend', { count: unmeasured }),
+      )
+    } catch (error) {
+      if (signal.aborted || isCancelled(error)) return
+      this.#sayNorms(say('blocks.unmeasured', { reason: errorLines(error).message }))
+    }
+  }
+
+  /** @param {string} text */
+  #sayNorms(text) {
+    this.legend.textContent = text
+    this.legend.hidden = false
+  }
+
+  #close() {
+    this.#cancelTimer()
+    this.#measuring.abort()
+    this.modal.close()
+  }
+
   async #apply() {
     this.#flush()
     await this.#pending
     if (this.applyButton.disabled) return
-    this.modal.close()
+    this.#close()
     this.options.apply(this.text.value.trim())
   }
 }
@@ -251,12 +303,4 @@ class BlockEditor {
 /** @param {string} seed */
 function randomText(seed) {
   return `blocks=random(0,1), seed=${Math.max(0, Math.floor(Number(seed)) || 0)}`
-}
-
-/**
- * @param {string} text
- * @param {HTMLElement} field
- */
-function labelled(text, field) {
-  return element('label', { class: 'satchel-labelled' }, element('span', {}, text), field)
 }

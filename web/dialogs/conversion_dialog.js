@@ -1,6 +1,7 @@
 /** What did not come over when nodes were converted, node by node. */
 
 import { convertedSummary, remarks } from '../lib/convert_view.js'
+import { say } from '../lib/strings.js'
 import { button, element } from './elements.js'
 import { Modal } from './modal.js'
 
@@ -8,18 +9,16 @@ import { Modal } from './modal.js'
  * @param {import('../types/satchel').ConvertResult} result
  */
 export function openConversionDialog(result) {
-  const modal = new Modal('Converting LoRA nodes', () => modal.close())
+  const modal = new Modal(say('convert.title'), () => modal.close())
   const { changed, kept } = remarks(result)
-  const undo = result.converted.length > 0 ? ' Undo (Ctrl+Z) brings back what was.' : ''
-  modal.say(
-    result.converted.length > 0 ? `${convertedSummary(result)}.${undo}` : 'Nothing was converted.',
-  )
+  const told = { done: convertedSummary(result), undo: say('convert.undo') }
+  modal.say(result.converted.length > 0 ? say('convert.doneUndo', told) : say('convert.nothing'))
   modal.body.replaceChildren(
-    ...section('Not as it was', changed),
-    ...section('Left as it is', kept),
+    ...section(say('convert.changed'), changed),
+    ...section(say('convert.kept'), kept),
   )
   modal.open()
-  modal.showFooter(button('Close', () => modal.close(), 'satchel-main'))
+  modal.showFooter(button(say('import.close'), () => modal.close(), 'satchel-main'))
 }
 
 /**

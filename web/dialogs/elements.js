@@ -15,6 +15,16 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
+ * A field below its label.
+ *
+ * @param {string} text
+ * @param {HTMLElement} field
+ */
+export function labelled(text, field) {
+  return element('label', { class: 'satchel-labelled' }, element('span', {}, text), field)
+}
+
+/**
  * @param {string} label
  * @param {() => void} press
  * @param {string} [className]

@@ -79,7 +79,8 @@ class ExportDialog {
     this.modal.say([status, exportSummary(result)].filter(Boolean).join(' '))
     this.formats.offer(result)
     const resolve = (/** @type {GivenReference} */ given) => this.#resolve(given)
-    this.modal.body.replaceChildren(...exportBody(result, resolve), this.formats.root)
+    this.modal.body.replaceChildren(...exportBody(result, resolve))
+    this.modal.choices.replaceChildren(this.formats.root)
     const save = button(say('export.save'), () => void this.#save(), 'satchel-main')
     this.modal.showFooter(this.#closeButton(), save)
   }
@@ -120,6 +121,7 @@ class ExportDialog {
       if (leftOut.length === 0) return this.modal.close()
       this.modal.say(`${saved}.`)
       this.modal.body.replaceChildren(...itemList(say('export.leftOut'), leftOut))
+      this.modal.choices.replaceChildren()
       this.modal.showFooter(button(say('export.close'), () => this.modal.close(), 'satchel-main'))
     } catch (error) {
       this.#show()

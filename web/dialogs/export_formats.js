@@ -52,20 +52,25 @@ export class FormatChoice {
       this.remember(format)
       this.#showMore()
     })
+    const title = say(`export.format.${format}`)
     const hint = possible ? say(`export.format.${format}.hint`) : say('export.noApi')
     return element(
       'label',
-      { class: 'satchel-format' },
+      { class: 'satchel-format', title: hint },
       input,
-      element('span', { class: 'satchel-name' }, say(`export.format.${format}`)),
-      element('span', { class: 'satchel-kind' }, hint),
+      element('span', { class: 'satchel-name' }, title),
     )
   }
 
   #showMore() {
-    if (this.format === 'zip' && this.bytes > 0) this.more.replaceChildren(this.#modelsField())
-    else if (this.format === 'png' || this.format === 'webp') this.#showPicture()
-    else this.more.replaceChildren()
+    const hint = element('span', { class: 'satchel-kind' }, say(`export.format.${this.format}.hint`))
+    const isPicture = this.format === 'png' || this.format === 'webp'
+    const withModels = this.format === 'zip' && this.bytes > 0
+    this.more.replaceChildren(
+      hint,
+      ...(isPicture ? this.#pictureFields() : []),
+      ...(withModels ? [this.#modelsField()] : []),
+    )
   }
 
   #modelsField() {
@@ -76,30 +81,33 @@ export class FormatChoice {
     return element('label', { class: 'satchel-check' }, input, element('span', {}, text))
   }
 
-  #showPicture() {
+  #pictureFields() {
     const file = element('input', { type: 'file', accept: 'image/*', hidden: '' })
     file.setAttribute('aria-label', say('export.picture.choose'))
     file.addEventListener('change', () => {
       this.picture = file.files?.[0] ?? this.picture
-      this.#showPicture()
-      this.more.querySelector('button')?.focus()
+      this.#showAgain()
     })
     const name = this.picture?.name ?? say('export.picture.graph')
     const choose = button(say('export.picture.choose'), () => file.click())
     const children = [
-      element('span', {}, `${say('export.picture')}: `),
-      element('strong', { class: 'satchel-picture-name' }, name),
+      element('span', { class: 'satchel-picture-name' }, `${say('export.picture')}: ${name}`),
       choose,
       file,
     ]
     if (this.picture) {
       const graph = button(say('export.picture.graph'), () => {
         this.picture = null
-        this.#showPicture()
-        this.more.querySelector('button')?.focus()
+        this.#showAgain()
       })
-      children.splice(3, 0, graph)
+      children.splice(2, 0, graph)
     }
-    this.more.replaceChildren(...children)
+    return children
+  }
+
+  /** Buttons that are made anew keep the focus. */
+  #showAgain() {
+    this.#showMore()
+    this.more.querySelector('button')?.focus()
   }
 }

@@ -25,6 +25,8 @@ export class Modal {
     this.progress = element('progress', { class: 'satchel-progress', max: '1', hidden: '' })
     this.alert = element('div', { class: 'satchel-alert', role: 'alert', hidden: '' })
     this.body = element('div', { class: 'satchel-body' })
+    /** What stays in sight, however long the body is. */
+    this.choices = element('div', { class: 'satchel-choices' })
     this.footer = element('footer', {})
     this.root = element(
       'dialog',
@@ -34,6 +36,7 @@ export class Modal {
       this.progress,
       this.alert,
       this.body,
+      this.choices,
       this.footer,
     )
     this.root.addEventListener('cancel', (event) => {
@@ -89,7 +92,7 @@ export class Modal {
    * @param {boolean} busy
    */
   setBusy(busy) {
-    this.body.inert = busy
+    this.body.inert = this.choices.inert = busy
   }
 
   /** @param {...HTMLElement} children */

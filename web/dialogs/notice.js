@@ -3,6 +3,7 @@
  * focus, covers little and waits until somebody answers.
  */
 
+import { say } from '../lib/strings.js'
 import { button, element, loadStyles } from './elements.js'
 
 export class Notice {
@@ -18,7 +19,7 @@ export class Notice {
     loadStyles()
     const heading = element('strong', { class: 'satchel-notice-title' }, title)
     const corner = button('', dismiss, 'satchel-corner')
-    corner.setAttribute('aria-label', 'Dismiss')
+    corner.setAttribute('aria-label', say('convert.dismiss'))
     corner.append(element('i', { class: 'pi pi-times', 'aria-hidden': 'true' }))
     this.action = button(action, act, 'satchel-main')
     this.root = element(

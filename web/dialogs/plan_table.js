@@ -32,13 +32,10 @@ export function planView(plan, final, files) {
  * @param {boolean} final
  */
 function planTable(plan, final) {
-  const planned = planRows(plan)
-  const licences = planned.some((row) => row.licence)
   const titles = [
     say('import.model'),
     say('import.state'),
     say('import.from'),
-    ...(licences ? [say('import.licence')] : []),
     say('import.size'),
   ]
   const head = titles.map((title) => element('th', { scope: 'col' }, title))
@@ -46,16 +43,15 @@ function planTable(plan, final) {
     'table',
     { class: 'satchel-plan', 'aria-label': say('import.title') },
     element('thead', {}, element('tr', {}, ...head)),
-    element('tbody', {}, ...planned.map((row) => tableRow(row, final, licences))),
+    element('tbody', {}, ...planRows(plan).map((row) => tableRow(row, final))),
   )
 }
 
 /**
  * @param {import('../lib/plan_view.js').PlanRow} row
  * @param {boolean} final
- * @param {boolean} licences whether there is a column for them
  */
-function tableRow(row, final, licences) {
+function tableRow(row, final) {
   const unsure = !final && row.tone !== 'here'
   const tone = unsure ? 'unsure' : row.tone
   const icon = unsure ? 'pi-search' : ICONS[row.tone]
@@ -66,6 +62,7 @@ function tableRow(row, final, licences) {
     { scope: 'row' },
     element('span', { class: 'satchel-name', title: row.name }, row.name),
     element('span', { class: 'satchel-kind' }, row.kind),
+    ...(row.licence ? [licenceLine(row.licence)] : []),
     ...(detail ? [element('span', { class: 'satchel-detail' }, detail)] : []),
     ...warnings.map((warning) => element('span', { class: 'satchel-warning' }, warning)),
   )
@@ -75,9 +72,13 @@ function tableRow(row, final, licences) {
     name,
     stateCell(icon, unsure ? say('import.state.unsure') : row.state),
     element('td', {}, unsure ? '' : row.source),
-    ...(licences ? [element('td', { class: 'satchel-licence' }, row.licence)] : []),
     element('td', { class: 'satchel-size' }, row.size),
   )
+}
+
+/** @param {string} licence */
+function licenceLine(licence) {
+  return element('span', { class: 'satchel-kind' }, `${say('import.licence')}: ${licence}`)
 }
 
 /**

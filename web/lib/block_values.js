@@ -94,6 +94,39 @@ export function range(one, other) {
   return Array.from({ length: last - first + 1 }, (_, at) => first + at)
 }
 
+/** @typedef {'linear' | 'cosine'} CurveShape */
+
+/** @type {readonly CurveShape[]} */
+export const CURVES = ['linear', 'cosine']
+
+/**
+ * Weights that lead from one to another, both included: in equal steps, or slowly at both ends.
+ *
+ * @param {CurveShape} shape
+ * @param {number} from
+ * @param {number} to
+ * @param {number} count 2 or more
+ */
+export function curve(shape, from, to, count) {
+  return Array.from({ length: count }, (_, at) => {
+    const part = at / (count - 1)
+    const share = shape === 'cosine' ? (1 - Math.cos(Math.PI * part)) / 2 : part
+    return Math.round((from + (to - from) * share) * 100) / 100 || 0
+  })
+}
+
+/**
+ * How strong each slot is among all of a LoRA's: 1 the strongest.
+ *
+ * @param {Record<string, number>} norms by slot
+ * @returns {Record<string, number>}
+ */
+export function shares(norms) {
+  const most = Math.max(...Object.values(norms), 0)
+  if (most === 0) return {}
+  return Object.fromEntries(Object.entries(norms).map(([name, norm]) => [name, norm / most]))
+}
+
 /** @param {readonly number[]} values */
 export function inverted(values) {
   return values.map((value) => snapped(1 - value))
@@ -151,8 +184,19 @@ export function formatWeight(value) {
  *
  * @param {BlockSlot} slot
  * @param {number} value
+ * @param {number} [share] how strong the slot is among the LoRA's, where that is known
  */
-export function valueText({ modules, filtered }, value) {
+export function valueText(slot, value, share) {
+  const text = weightText(slot, value)
+  if (share === undefined) return text
+  return say('blocks.valueShare', { text, share: Math.round(share * 100) })
+}
+
+/**
+ * @param {BlockSlot} slot
+ * @param {number} value
+ */
+function weightText({ modules, filtered }, value) {
   const number = formatWeight(value)
   if (modules === 0) return say('blocks.valueNotIn', { value: number })
   if (filtered) return say('blocks.valueFiltered', { value: number })

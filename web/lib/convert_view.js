@@ -1,6 +1,6 @@
 /** What people read about the conversion of other packs' LoRA nodes. */
 
-import { plural } from './plan_view.js'
+import { say, sayCount } from './strings.js'
 
 /** @typedef {import('../types/comfy').MissingNode} MissingNode */
 /** @typedef {import('../types/comfy').SavedGraph} SavedGraph */
@@ -21,20 +21,17 @@ export function convertibleAmong(missing, convertible) {
 
 /** @param {number} count */
 export function offerTitle(count) {
-  return count === 1
-    ? 'A LoRA node whose pack is not installed'
-    : `${count} LoRA nodes whose packs are not installed`
+  return sayCount('convert.offer', count)
 }
 
 /** @param {readonly string[]} types */
 export function offerDetail(types) {
-  const become = types.length === 1 ? 'can become a LoRA Stack' : 'can become LoRA Stacks'
-  return `${types.join(', ')} ${become}, with rows, strengths, switches and links.`
+  return sayCount('convert.become', types.length, { types: types.join(', ') })
 }
 
 /** @param {ConvertResult} result */
 export function convertedSummary(result) {
-  return `${plural(result.converted.length, 'node')} converted`
+  return sayCount('convert.done', result.converted.length)
 }
 
 /**
@@ -71,10 +68,10 @@ export function remarks(result) {
  */
 export function nodeLabel(key, graph) {
   const at = key.lastIndexOf(':')
-  const id = `node ${key.slice(at + 1)}`
-  if (at < 0) return id
+  const id = key.slice(at + 1)
+  if (at < 0) return say('convert.node', { id })
   const name = findSubgraph(graph, key.slice(0, at))?.name
-  return `${id} in ${name ? `"${name}"` : 'a subgraph'}`
+  return name ? say('convert.nodeIn', { id, name }) : say('convert.nodeInSubgraph', { id })
 }
 
 /**

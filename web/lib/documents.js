@@ -46,8 +46,16 @@ export function takeOverNames(from, to) {
 export function workflowStem(workflow) {
   const base = (workflow ?? '').split(/[\\/]/).pop() ?? ''
   const stem = base.replace(/(\.portable)?(\.(json|zip|png|webp))?$/i, '')
-  const safe = stem.replace(/[<>:"|?*\u0000-\u001f]/g, '_').trim()
-  return safe || 'workflow'
+  return safeName(stem) || 'workflow'
+}
+
+/**
+ * A name without characters that some system refuses in a file's name.
+ *
+ * @param {string} name
+ */
+export function safeName(name) {
+  return name.replace(/[<>:"|?*\\/\u0000-\u001f]/g, '_').trim()
 }
 
 /**

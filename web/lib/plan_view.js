@@ -37,6 +37,11 @@ const SHOWN_NODES = 3
 /** What needs attention comes first. */
 const ORDER = ['problem', 'fetch', 'optional', 'here']
 
+/** @param {number | null | undefined} nsfwLevel Civitai's bit mask */
+export function isMature(nsfwLevel) {
+  return (nsfwLevel ?? 0) >= MATURE
+}
+
 /**
  * @param {Plan} plan
  * @returns {PlanRow[]}
@@ -219,14 +224,6 @@ export function updatedPlan(full, quick) {
 }
 
 /**
- * @param {number} count
- * @param {string} noun
- */
-export function plural(count, noun) {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
-}
-
-/**
  * @param {PlannedModel} model
  * @returns {PlanRow['tone']}
  */
@@ -261,7 +258,7 @@ function warningsOf(model) {
   const warnings = [
     model.can_run_code && say('import.pickle'),
     model.known_source === false && say('import.unknownHost'),
-    (model.nsfw_level ?? 0) >= MATURE && say('import.mature'),
+    isMature(model.nsfw_level) && say('import.mature'),
     model.gated && say('import.gated'),
   ]
   return warnings.filter((warning) => typeof warning === 'string')

@@ -23,15 +23,15 @@ export class JobProgress {
     if (event.state === 'hashing') {
       const part = event.total ? event.done / event.total : 0
       const share = event.files_total ? (event.files_done + part) / event.files_total : part
-      return { text: `Reading ${event.name}`, share: Math.min(1, share) || null }
+      return { text: say('job.reading', { name: event.name }), share: Math.min(1, share) || null }
     }
     if (event.state === 'packing') {
       const part = event.total ? event.done / event.total : 0
       const share = event.files_total ? (event.files_done + part) / event.files_total : part
       return { text: say('export.packing', { name: event.name }), share: Math.min(1, share) || null }
     }
-    if (event.state === 'resolving') return { text: 'Asking the marketplaces', share: null }
-    return { text: 'Finishing', share: null }
+    if (event.state === 'resolving') return { text: say('job.asking'), share: null }
+    return { text: say('job.finishing'), share: null }
   }
 
   /** @param {Progress} event */
@@ -39,12 +39,13 @@ export class JobProgress {
     this.#done.set(event.name, Math.max(event.done, this.#done.get(event.name) ?? 0))
     const sum = [...this.#done.values()].reduce((total, bytes) => total + bytes, 0)
     const all = Math.max(this.totalBytes, event.total)
-    const files = event.files_total > 1 ? ` (${event.files_done + 1} of ${event.files_total})` : ''
+    const place = { file: event.files_done + 1, files: event.files_total }
+    const files = event.files_total > 1 ? say('job.files', place) : ''
     const bytes = event.total
-      ? `${formatBytes(event.done)} of ${formatBytes(event.total)}`
+      ? say('job.bytes', { done: formatBytes(event.done), total: formatBytes(event.total) })
       : formatBytes(event.done)
     return {
-      text: `Downloading ${event.name}${files}: ${bytes}`,
+      text: say('job.downloading', { name: event.name, files, bytes }),
       share: all ? Math.min(1, sum / all) : null,
     }
   }

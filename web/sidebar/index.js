@@ -3,6 +3,7 @@
 import { say } from '../lib/strings.js'
 import { DownloadsView } from './downloads.js'
 import { FindView } from './find.js'
+import { LibraryView } from './library.js'
 import { SettingsView } from './settings.js'
 import { Shell } from './shell.js'
 import { UpdateWatch } from './update_watch.js'
@@ -13,7 +14,7 @@ import { WorkflowView } from './workflow.js'
 
 export const TAB = 'satchel'
 /** In the order of their tabs. */
-const VIEWS = [WorkflowView, FindView, DownloadsView, SettingsView]
+const VIEWS = [WorkflowView, LibraryView, FindView, DownloadsView, SettingsView]
 
 /**
  * @param {ComfyApp} app

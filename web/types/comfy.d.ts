@@ -10,6 +10,8 @@ export interface Widget {
   serialize?: boolean
   disabled?: boolean
   computedDisabled?: boolean
+  /** Of a widget that is an element of the page. */
+  element?: HTMLElement
 }
 
 /** What a widget that is an element tells the host of itself. */
@@ -36,6 +38,7 @@ export interface InputSlot {
 export interface Link {
   id: number
   origin_id: number | string
+  origin_slot: number
   target_slot: number
 }
 
@@ -45,20 +48,27 @@ export interface Graph {
   /** Of a graph that is in no other, itself. */
   rootGraph?: Graph
   subgraphs?: Map<string, Graph>
+  /** Of a subgraph, with the links that lead to them. */
+  outputs?: { linkIds: number[] }[]
   getLink(id: number): Link | undefined
   getNodeById(id: number | string): Node | null | undefined
+  getNodeOnPos(x: number, y: number): Node | null
+  add(node: Node): void
   serialize(): SavedGraph
   trigger?(event: string, detail: Record<string, unknown>): void
 }
 
 export interface Node {
   id: number | string
+  title?: string
   type: string
   pos: [number, number]
   size: [number, number]
   widgets?: Widget[]
   inputs: InputSlot[]
   graph?: Graph | null
+  /** What a node that stands for a subgraph has inside. */
+  subgraph?: Graph
   /** Of a node whose type nobody registered: what was loaded. */
   last_serialization?: SavedNode
   addWidget(
@@ -85,6 +95,8 @@ export interface Node {
   onConnectionsChange?(...args: unknown[]): void
   /** Set by Satchel: what happens when a block weights field has changed. */
   blocksChanged?(widget: Widget): void
+  /** Set by Satchel: adds a row with a LoRA, named with `/`. */
+  addLora?(name: string): void
   /** Set by Satchel: somebody wrote a value of a row. */
   rowsChanged?(): void
   /** Set by Satchel: the node has its saved rows; `isOld` if an older version saved them. */
@@ -153,6 +165,10 @@ export interface ToastMessage {
 }
 
 export interface Canvas {
+  canvas: HTMLCanvasElement
+  graph: Graph
+  selected_nodes?: Record<string, Node>
+  selectNode(node: Node): void
   processMouseWheel(event: WheelEvent): void
   processMouseDown(event: PointerEvent): void
   processMouseMove(event: PointerEvent): void
@@ -195,6 +211,7 @@ export interface ComfyApp {
   loadApiJson(graph: ApiGraph, fileName: string): void
   reloadNodeDefs(): Promise<void>
   refreshMissingModels?(options: { silent: boolean; reloadDefs: boolean }): Promise<unknown>
+  clientPosToCanvasPos(pos: [number, number]): [number, number]
   canvasPosToClientPos(pos: [number, number]): [number, number]
 }
 

@@ -9,6 +9,7 @@ declare module '*/scripts/api.js' {
 }
 
 interface Window {
+  LiteGraph: { createNode(type: string): import('./comfy').Node | null }
   comfyAPI?: {
     widgetInputs?: {
       setWidgetConfig?(slot: import('./comfy').InputSlot, config: unknown[]): void

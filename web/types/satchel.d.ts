@@ -245,6 +245,105 @@ export interface LoraCards {
   families?: Record<string, string>
 }
 
+/** A file by its folder and its name in there. */
+export interface LibraryFile {
+  kind: string
+  name: string
+}
+
+/** What the library shows of a file; the server leaves out what is empty. */
+export interface LibraryModel {
+  name: string
+  directory: string
+  size: number
+  title?: string
+  version?: string
+  base?: string
+  nsfw_level?: number
+  /** When its picture was changed; 0 or left out without one. */
+  preview?: number
+  update?: boolean
+  /** Other files with the same bytes. */
+  copies?: number
+  noted?: boolean
+  known?: boolean
+  hashed?: boolean
+}
+
+export interface LibraryWanted {
+  query: string
+  kinds: string[]
+  base_models: string[]
+  tags: string[]
+  updates: boolean
+  duplicates: boolean
+  sort: 'relevance' | 'name' | 'newest' | 'size'
+}
+
+export interface LibraryPage {
+  stamp: string
+  total: number
+  files: number
+  unhashed: number
+  updates: number
+  facets: Record<'kinds' | 'base_models' | 'tags', { value: string; count: number }[]>
+  offset: number
+  models: LibraryModel[]
+}
+
+export interface LibrarySource {
+  source: string
+  model: string
+  version: string
+  base_model: string
+  published_at: string | null
+  status: string
+  air: string | null
+  page: string | null
+}
+
+export interface LibraryDetails {
+  name: string
+  size: number
+  identified: 'bytes' | 'tensors' | 'claim' | 'no'
+  version: string | null
+  base_model: string | null
+  author: string
+  licence: string | null
+  permissions: Record<string, boolean | string>
+  nsfw_level: number
+  status: string | null
+  description: string
+  trigger_words: string[]
+  tags: string[]
+  digests: Record<string, string>
+  claims: { kind: string; hex: string; origin: string }[]
+  sources: LibrarySource[]
+  newer: LibrarySource[]
+  copies: { directory: string; name: string }[]
+  note: { text: string; trigger_words: string[] }
+  notes: { origin: string; text: string }[]
+}
+
+export interface StackPreset {
+  name: string
+  rows: import('../lib/rows.js').Row[]
+  /** Unix time. */
+  saved_at: number
+}
+
+export interface StackPresets {
+  presets: StackPreset[]
+  /** Names that presets of a file were given. */
+  imported?: string[]
+}
+
+export interface KnownWords {
+  name: string
+  /** `user`, a marketplace, `header`, or a format of other programs' files. */
+  words_by_origin: { origin: string; words: string[] }[]
+}
+
 /** What the catalog knows of a file that is here. */
 export interface ModelFacts {
   name: string

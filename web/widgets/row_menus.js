@@ -77,6 +77,8 @@ export function inputEntries(row, has, toggle) {
  * @property {() => void} copyAll
  * @property {() => void} paste
  * @property {() => void} removeAll
+ * @property {() => void} presets
+ * @property {() => void} words
  */
 
 /**
@@ -88,7 +90,8 @@ export function inputEntries(row, has, toggle) {
  */
 export function stackEntries(rows, actions) {
   const paste = entry('rows.paste', 'pi-clipboard', actions.paste, 'Ctrl V')
-  if (rows.length === 0) return [paste]
+  const presets = entry('presets.open', 'pi-bookmark', actions.presets)
+  if (rows.length === 0) return [paste, presets]
   const factors = FACTORS.map((factor) => ({
     label: say('rows.times', { factor }),
     act: () => actions.scaleAll(factor),
@@ -97,6 +100,8 @@ export function stackEntries(rows, actions) {
     entry('rows.toggle', 'pi-power-off', actions.toggleAll),
     entry('rows.copy', 'pi-copy', actions.copyAll),
     paste,
+    presets,
+    entry('words.open', 'pi-tags', actions.words),
     entry('rows.removeAll', 'pi-trash', actions.removeAll),
     '-',
     ...factors,

@@ -14,7 +14,7 @@ from support.graphs import api_graph, api_node, subgraph, ui_graph, ui_node
 from support.marketplace import Marketplace
 from support.models import write_safetensors
 
-from satchel.errors import CancelledError, HashMismatchError, UnsafePathError
+from satchel.errors import CancelledError, HashMismatchError, LockVersionError, UnsafePathError
 from satchel.identity import Source
 from satchel.progress import Cancellation, Progress
 from satchel.workflow.author import build_lock
@@ -341,3 +341,26 @@ def test_packing_tells_how_far_it_is_and_can_be_stopped(
         ("packing", ink.stat().st_size, ink.stat().st_size)
     ]
     assert [path.name for path in tmp_path.glob("*.zip")] == ["g.zip"]
+
+
+@pytest.mark.parametrize("name", ["portrait.lock.json", "a.lock.json"])
+def test_a_newer_lock_beside_the_graph_of_a_bundle_is_no_reason_to_refuse_it(
+    tmp_path: Path, name: str
+):
+    newer = {"version": 2, "models": []}
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(name, json.dumps(newer))
+        archive.writestr("portrait.json", json.dumps(ui_graph(extra={"satchel": newer})))
+
+    document = read_file(tmp_path / "x.zip")
+
+    assert document.ui is not None
+    assert (document.lock, document.newer_lock) == (None, newer)
+
+
+def test_a_bundle_of_nothing_but_a_newer_lock_says_so(tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("portrait.lock.json", '{"version": 2, "models": []}')
+
+    with pytest.raises(LockVersionError):
+        read_file(tmp_path / "x.zip")

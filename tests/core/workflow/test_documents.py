@@ -166,7 +166,6 @@ def test_a_broken_png_is_an_image_error_not_a_format_error():
 @pytest.mark.parametrize(
     ("lock", "error"),
     [
-        ({"version": 2, "models": []}, LockVersionError),
         ({"version": 1}, LockError),
         ({"version": 1, "models": [{}]}, LockError),
         ([], LockError),
@@ -178,6 +177,35 @@ def test_a_graph_with_a_bad_lock_is_refused(lock: Any, error: type[LockError]):
         read_json(with_lock(UI, lock), "x.json")
     with pytest.raises(error):
         read_bytes(png_image(texts={"prompt": API, "satchel": lock}), "x.png")
+
+
+NEWER = {"version": 2, "models": {"by": "another shape"}, "more": [1]}
+
+
+@pytest.mark.parametrize("content", [
+    as_bytes(with_lock(UI, NEWER)), png_image(texts={"prompt": API, "satchel": NEWER}),
+    png_image(texts={"workflow": with_lock(UI, NEWER), "prompt": API}),
+])  # fmt: skip
+def test_a_newer_lock_in_a_graph_is_kept_aside_and_told(content: bytes):
+    document = read_bytes(content, "x")
+
+    assert (document.lock, document.newer_lock) == (None, NEWER)
+    (note,) = document.notes
+    assert "version 2" in note
+
+
+def test_an_older_lock_that_came_with_the_image_counts_and_the_newer_one_stays():
+    image = png_image(texts={"workflow": with_lock(UI, NEWER), "satchel": LOCK})
+
+    document = read_bytes(image, "x")
+
+    assert document.lock is not None
+    assert (document.newer_lock, document.notes) == (NEWER, ())
+
+
+def test_a_newer_lock_by_itself_is_refused():
+    with pytest.raises(LockVersionError):
+        read_json({"version": 2, "models": []}, "x.json")
 
 
 def test_a_lock_beside_an_api_graph_is_found(tmp_path: Path):

@@ -32,6 +32,8 @@ from satchel.workflow.containers import png
 from satchel.workflow.documents import WorkflowDocument, read_bytes, read_json
 from satchel.workflow.export import PortableWorkflow, export
 from satchel.workflow.lock import Lock, LockedModel
+from satchel.workflow.plan import plan_document
+from satchel.workflow.rewrite import rewrite
 from satchel.workspace import Workspace
 
 SCHEMA = json.loads(
@@ -462,3 +464,46 @@ def test_a_deep_copy_is_not_shared_between_two_exports(journey: WorkflowDocument
     export(first.document, Lock((locked("absent.safetensors"),)))
 
     assert first.document.ui == snapshot
+
+
+NEWER = {"version": 3, "models": [{"name": ["of", "another", "shape"], "sources": 7}]}
+
+
+def test_a_newer_lock_opens_is_planned_rewritten_and_exported_untouched(
+    author: Workspace, recipient: Workspace
+):
+    file = write_safetensors(author.folders.roots["loras"][0] / "ink.safetensors", seed=1)
+    write_safetensors(recipient.folders.roots["loras"][0] / "mine.safetensors", seed=1)
+    graph = ui_graph(lora_node("ink.safetensors"), extra={"ds": 1, "satchel": NEWER})
+    document = read_json(graph, "x.json")
+
+    plan = plan_document(document, recipient)
+    rewritten, _ = rewrite(document, plan)
+    portable = export(document, build_lock(document, author))
+
+    assert [(m.model.identity.name, m.state) for m in plan.models] == [
+        ("ink.safetensors", "missing"),
+    ]  # fmt: skip
+    assert "version 3" in plan.notes[0]
+    assert rewritten.ui is not None
+    assert rewritten.ui["extra"] == {"ds": 1, "satchel": NEWER}
+    assert "version 3" in portable.notes[0]
+    assert portable.document.ui is not None
+    extra = portable.document.ui["extra"]
+    assert (extra["ds"], extra["satchel_newer"]) == (1, NEWER)
+    assert Lock.from_json(extra["satchel"]).models[0].identity.size == file.stat().st_size
+    again = read_json(portable.document.ui, "again.json")
+    kept = export(again, build_lock(again, author)).document.ui
+    assert kept is not None
+    assert kept["extra"]["satchel_newer"] == NEWER
+
+
+def test_a_newer_lock_of_an_image_stays_in_the_image(author: Workspace):
+    image = png_image(texts={"prompt": api_graph(api_node("X")), "satchel": NEWER})
+
+    made = exported_by(author, read_bytes(image, "x.png")).document.image
+
+    assert made is not None
+    texts = png.read_texts(made)
+    assert json.loads(texts["satchel_newer"]) == NEWER
+    assert json.loads(texts["satchel"])["version"] == 1

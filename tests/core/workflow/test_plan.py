@@ -65,7 +65,7 @@ def planned(document: WorkflowDocument, workspace: Workspace, *, quick: bool = F
     """The plan's only model, after a look at the shape of the plan's JSON."""
     value = plan_document(document, workspace, quick=quick).to_json()
     assert set(value) == {"models", "node_packs", "bytes_to_fetch", "bytes_free", "ok",
-                          "installable"}  # fmt: skip
+                          "notes", "installable"}  # fmt: skip
     (model,) = value["models"]
     assert set(model) == MODEL_KEYS
     assert model["used_by"] == ["4"]

@@ -80,6 +80,7 @@ export class StackController {
   /** Hears of all that changes what rows show. */
   #follow() {
     const { node, host } = this
+    node.addLora = (name) => this.edits.add(name)
     node.rowsChanged = () => this.#refreshSoon()
     node.rowsLoaded = (isOld) => this.#loaded(isOld)
     const stop = host.facts.read(() => this.#refreshSoon())

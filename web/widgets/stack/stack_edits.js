@@ -1,5 +1,7 @@
 /** What users do to the rows of a LoRA Stack node. */
 
+import { openStackPresets } from '../../dialogs/stack_presets.js'
+import { openTriggerWords } from '../../dialogs/words_panel.js'
 import { allScaled, allToggled } from '../../lib/row_tags.js'
 import { nameParts, withStrength } from '../../lib/row_view.js'
 import { inputName, newRow, withMoved, withSkipToggled, withWindowToggled } from '../../lib/rows.js'
@@ -120,6 +122,16 @@ export class StackEdits {
   #done() {
     this.view.say('')
     this.shown.changed()
+  }
+
+  /**
+   * A new row at the end.
+   *
+   * @param {string} name with `/`; the host spells it with the separators of its system
+   */
+  add(name) {
+    const listed = this.host.names.find((listed) => listed.replaceAll('\\', '/') === name)
+    this.#append([newRow(listed ?? name)])
   }
 
   /** @param {Row[]} rows */
@@ -288,6 +300,14 @@ export class StackEdits {
       scaleAll: (factor) => this.#scale(factor, true),
       copyAll: () => void this.#copy(this.#rows()),
       paste: async () => this.#paste(await pastedRows(this.host.names)),
+      presets: () => {
+        const { app, satchel, names } = this.host
+        void openStackPresets(this.node, app, satchel, names)
+      },
+      words: () => {
+        const { app, satchel, names } = this.host
+        void openTriggerWords(this.node, app, satchel, names)
+      },
       removeAll: () => {
         this.#rearrange([])
         this.#sayRemoved(say('rows.allRemoved'))

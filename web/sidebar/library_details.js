@@ -1,0 +1,327 @@
+/** Everything about one file of the library, with the notes that its user writes. */
+
+import { button, element } from '../dialogs/elements.js'
+import { errorLines } from '../dialogs/error_lines.js'
+import { formatBytes } from '../lib/bytes.js'
+import { safeLink, sourceTitle, wordsOf } from '../lib/library.js'
+import { isMature, kindTitle } from '../lib/plan_view.js'
+import { nameParts } from '../lib/row_view.js'
+import { say } from '../lib/strings.js'
+
+/** @typedef {import('../types/satchel').LibraryModel} LibraryModel */
+/** @typedef {import('../types/satchel').LibraryDetails} Details */
+/** @typedef {import('../types/satchel').LibrarySource} Source */
+
+/**
+ * @typedef {object} DetailEvents
+ * @property {() => void} back
+ * @property {() => void} send puts a LoRA into the graph
+ * @property {(tag: string) => void} showTag
+ * @property {(file: {directory: string, name: string}) => void} open
+ * @property {() => void} noted called when a note was kept
+ */
+
+/** What is shown of a file, and asked for: at once what the grid knows, the rest as it comes. */
+export class LibraryDetailsView {
+  /**
+   * @param {LibraryModel} model
+   * @param {string} picture its address; empty without one
+   * @param {import('../api.js').SatchelApi} satchel
+   * @param {DetailEvents} events
+   */
+  constructor(model, picture, satchel, events) {
+    this.model = model
+    this.satchel = satchel
+    this.events = events
+    this.file = { kind: model.directory, name: model.name }
+    const { folder, file } = nameParts(model.name)
+    this.heading = element('h3', { tabindex: '-1' }, model.title || file)
+    this.status = element('p', { class: 'satchel-lib-status', role: 'status' })
+    this.body = element('div', { class: 'satchel-sections' })
+    const back = button('', events.back, 'satchel-corner pi pi-arrow-left')
+    back.setAttribute('aria-label', say('side.lib.back'))
+    back.title = say('side.lib.back')
+    this.root = element(
+      'div',
+      { class: 'satchel-detail' },
+      element('div', { class: 'satchel-detail-head' }, back, this.heading),
+      this.status,
+      ...(picture ? [pictureOf(picture)] : []),
+      element('p', { class: 'satchel-path' }, element('span', { class: 'satchel-folder' }, folder), file),
+      this.body,
+    )
+    this.root.addEventListener('keydown', (event) => {
+      if (event.key !== 'Escape' || event.target instanceof HTMLTextAreaElement) return
+      event.stopPropagation()
+      events.back()
+    })
+  }
+
+  async load() {
+    this.status.textContent = say('side.lib.loading')
+    try {
+      const details = await this.satchel.libraryDetails(this.file)
+      this.status.textContent = ''
+      this.body.replaceChildren(...this.#sections(details))
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /**
+   * @param {Details} told
+   * @returns {HTMLElement[]}
+   */
+  #sections(told) {
+    return [
+      this.#actions(told),
+      this.#facts(told),
+      ...this.#newer(told),
+      ...this.#words(told),
+      this.#notes(told),
+      ...this.#tags(told),
+      ...copies(told, this.events),
+      this.#usedIn(),
+      ...digests(told, (hex) => this.#copy(hex)),
+      ...description(told),
+    ]
+  }
+
+  /** @param {Details} told */
+  #actions(told) {
+    const links = told.sources.flatMap(({ source, page }) => {
+      const href = safeLink(page)
+      if (!href) return []
+      const label = say('side.lib.openOn', { source: sourceTitle(source) })
+      const icon = element('i', { class: 'pi pi-external-link', 'aria-hidden': 'true' })
+      const attributes = { class: 'satchel-button', href, target: '_blank', rel: 'noopener noreferrer' }
+      return [element('a', attributes, label, ' ', icon)]
+    })
+    const send = button(say('side.lib.send'), this.events.send, 'satchel-main')
+    send.title = say('side.lib.sendHint')
+    const isLora = this.model.directory === 'loras'
+    return element('div', { class: 'satchel-lib-buttons' }, ...(isLora ? [send] : []), ...links)
+  }
+
+  /** @param {Details} told */
+  #facts(told) {
+    const facts = [
+      [say('side.lib.kind'), kindTitle(this.model.directory)],
+      [say('side.lib.base'), told.base_model],
+      [say('side.lib.version'), told.version],
+      [say('side.lib.author'), told.author],
+      [say('side.lib.licence'), told.licence || permitted(told.permissions)],
+      [say('side.lib.size'), formatBytes(told.size)],
+      [say('side.lib.rating'), isMature(told.nsfw_level) ? say('side.lib.mature') : ''],
+      [say('side.lib.status'), told.status && told.status !== 'open' ? told.status.replaceAll('_', ' ') : ''],
+      [say('side.lib.identified'), say(`side.lib.identified.${told.identified}`)],
+    ]
+    const pairs = facts.filter(([, value]) => value)
+    return element(
+      'dl',
+      { class: 'satchel-facts' },
+      ...pairs.flatMap(([name, value]) => [element('dt', {}, name ?? ''), element('dd', {}, value ?? '')]),
+    )
+  }
+
+  /** @param {Details} told */
+  #newer(told) {
+    if (told.newer.length === 0) return []
+    const items = told.newer.map((version) => {
+      const about = [version.version, version.base_model, (version.published_at ?? '').slice(0, 10)]
+      const get = button(say('side.lib.get'), () => this.#get(version, get))
+      get.setAttribute('aria-label', say('side.lib.getVersion', { version: version.version }))
+      const href = safeLink(version.page)
+      const text = about.filter(Boolean).join(' \u00b7 ')
+      const attributes = { href, target: '_blank', rel: 'noopener noreferrer' }
+      const name = href ? element('a', attributes, text) : element('span', {}, text)
+      return element('li', {}, name, ...(version.air ? [get] : []))
+    })
+    return [section(say('side.lib.newer'), element('ul', { class: 'satchel-lines-list' }, ...items))]
+  }
+
+  /**
+   * @param {Source} version
+   * @param {HTMLButtonElement} get
+   */
+  async #get(version, get) {
+    get.disabled = true
+    try {
+      await this.satchel.queueDownload(version.air ?? '', this.model.directory)
+      this.status.textContent = say('side.lib.queued', { version: version.version })
+    } catch (error) {
+      get.disabled = false
+      this.#fail(error)
+    }
+  }
+
+  /** @param {Details} told */
+  #words(told) {
+    const words = told.trigger_words
+    if (words.length === 0) return []
+    const chips = words.map((word) => {
+      const chip = button(word, () => this.#copy(word), 'satchel-word')
+      chip.title = say('side.lib.copyWord')
+      return chip
+    })
+    const all = button(say('side.lib.copyAll'), () => this.#copy(words.join(', ')))
+    return [section(say('side.lib.words'), element('div', { class: 'satchel-words' }, ...chips, ...(words.length > 1 ? [all] : [])))]
+  }
+
+  /** @param {Details} told */
+  #notes(told) {
+    const text = element('textarea', { class: 'satchel-field satchel-note', rows: '4', 'aria-label': say('side.lib.note') })
+    text.value = told.note.text
+    const words = element('input', {
+      class: 'satchel-field', type: 'text', 'aria-label': say('side.lib.ownWords'),
+      placeholder: say('side.lib.ownWordsHint'),
+    })
+    words.value = told.note.trigger_words.join(', ')
+    const save = button(say('side.lib.save'), () => void keep())
+    const said = element('span', { role: 'status' })
+    save.disabled = true
+    const changed = () => {
+      save.disabled = false
+      said.textContent = ''
+    }
+    text.addEventListener('input', changed)
+    words.addEventListener('input', changed)
+    const keep = async () => {
+      save.disabled = true
+      try {
+        const note = { text: text.value, trigger_words: wordsOf(words.value) }
+        await this.satchel.saveNote(this.file, note)
+        said.textContent = say('side.lib.saved')
+        this.events.noted()
+      } catch (error) {
+        save.disabled = false
+        said.textContent = errorLines(error).message
+      }
+    }
+    const others = told.notes.filter(({ origin }) => origin !== 'user')
+    return section(
+      say('side.lib.notes'),
+      text,
+      element('label', { class: 'satchel-labelled' }, element('span', {}, say('side.lib.ownWords')), words),
+      element('div', { class: 'satchel-lib-buttons' }, save, said),
+      ...others.map((note) =>
+        element('blockquote', {}, element('cite', {}, note.origin), element('p', {}, note.text)),
+      ),
+    )
+  }
+
+  /** @param {Details} told */
+  #tags(told) {
+    if (told.tags.length === 0) return []
+    const chips = told.tags.map((tag) => button(tag, () => this.events.showTag(tag), 'satchel-word'))
+    return [section(say('side.lib.tags'), element('div', { class: 'satchel-words' }, ...chips))]
+  }
+
+  #usedIn() {
+    const place = element('div', { role: 'status' }, say('side.lib.usedInLoading'))
+    const show = async () => {
+      try {
+        const { workflows } = await this.satchel.usedIn(this.file)
+        if (workflows === null) place.textContent = say('side.lib.usedInUnknown')
+        else if (workflows.length === 0) place.textContent = say('side.lib.usedInNone')
+        else place.replaceChildren(plainList(workflows.map((name) => name.replace(/\.json$/, ''))))
+      } catch (error) {
+        place.textContent = errorLines(error).message
+      }
+    }
+    void show()
+    return section(say('side.lib.usedIn'), place)
+  }
+
+  /** @param {string} text */
+  async #copy(text) {
+    try {
+      await navigator.clipboard.writeText(text)
+      this.status.textContent = say('side.lib.copied', { text })
+    } catch {
+      // Pages that are not served over https have no clipboard; the text can be selected.
+      this.status.textContent = say('side.lib.noClipboard')
+    }
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    const { message, lines } = errorLines(error)
+    this.status.textContent = [message, ...lines].filter(Boolean).join(' ')
+  }
+}
+
+/**
+ * @param {string} title
+ * @param {...(Node | string)} children
+ */
+function section(title, ...children) {
+  return element('section', {}, element('h4', {}, title), ...children)
+}
+
+/** @param {string[]} texts */
+function plainList(texts) {
+  return element('ul', { class: 'satchel-lines-list' }, ...texts.map((text) => element('li', {}, text)))
+}
+
+/** @param {string} url */
+function pictureOf(url) {
+  const place = element('div', { class: 'satchel-detail-picture' })
+  const image = element('img', { alt: say('side.lib.picture'), decoding: 'async' })
+  image.addEventListener('error', () => place.remove())
+  image.src = url
+  place.append(image)
+  return place
+}
+
+/**
+ * @param {Details} told
+ * @param {DetailEvents} events
+ */
+function copies(told, events) {
+  if (told.copies.length === 0) return []
+  const items = told.copies.map((copy) =>
+    element('li', {}, button(`${kindTitle(copy.directory)}: ${copy.name}`, () => events.open(copy), 'satchel-word')),
+  )
+  return [section(say('side.lib.copies'), element('ul', { class: 'satchel-lines-list' }, ...items))]
+}
+
+/**
+ * @param {Details} told
+ * @param {(hex: string) => void} copy
+ */
+function digests(told, copy) {
+  const known = [
+    ...Object.entries(told.digests),
+    ...told.claims.map(({ kind, hex, origin }) => [say('side.lib.claimed', { kind, origin }), hex]),
+  ]
+  if (known.length === 0) return []
+  const rows = known.flatMap(([kind = '', hex = '']) => {
+    const press = button(hex, () => copy(hex), 'satchel-hex')
+    press.title = say('side.lib.copyDigest', { kind })
+    press.setAttribute('aria-label', say('side.lib.copyDigest', { kind }))
+    return [element('dt', {}, kind), element('dd', {}, press)]
+  })
+  return [section(say('side.lib.digests'), element('dl', { class: 'satchel-facts' }, ...rows))]
+}
+
+/** @param {Details} told */
+function description(told) {
+  if (!told.description) return []
+  const text = element('p', { class: 'satchel-description' }, told.description)
+  return [element('details', {}, element('summary', {}, say('side.lib.description')), text)]
+}
+
+/**
+ * Civitai's licence flags in words, as far as they forbid something.
+ *
+ * @param {Details['permissions']} permissions
+ */
+function permitted(permissions) {
+  const refused = [
+    permissions.allowNoCredit === false && say('side.lib.licence.credit'),
+    permissions.allowDerivatives === false && say('side.lib.licence.derivatives'),
+    permissions.allowDifferentLicense === false && say('side.lib.licence.same'),
+  ]
+  return refused.filter(Boolean).join(', ')
+}
