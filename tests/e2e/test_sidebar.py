@@ -51,17 +51,17 @@ def side(open_page: OpenPage) -> Iterator[Callable[..., Locator]]:
 @pytest.fixture
 def publish(
     comfy: ComfyUI, market: Marketplace, loras: Path
-) -> Iterator[Callable[..., tuple[str, Published]]]:
+) -> Iterator[Callable[..., tuple[str, str, Published]]]:
     """Publishes a LoRA that is not here; what the queue fetched is cleared away."""
 
-    def publish_one(elements: int = 4096, **settings: Any) -> tuple[str, Published]:
+    def publish_one(elements: int = 4096, **settings: Any) -> tuple[str, str, Published]:
         number = next(_numbers)
         name = f"sidebar{number}.safetensors"
         path = comfy.base / "author" / name
         path.parent.mkdir(exist_ok=True)
         write_safetensors(path, {"w": (elements,)}, seed=7000 + number)
         title = f"Sidebar {number}"
-        return name, market.publish(path, model_name=title, type="LORA", **settings)
+        return name, title, market.publish(path, model_name=title, **settings)
 
     yield publish_one
     queue = comfy.get_json("/satchel/v1/queue")["entries"]
@@ -130,16 +130,16 @@ def test_the_view_follows_the_open_graph_and_tells_why_something_is_missing(
 def test_what_is_missing_leads_to_the_search_and_from_there_into_the_queue(
     open_page: OpenPage, side: Callable[..., Locator], publish: Callable[..., Any], loras: Path
 ) -> None:
-    name, published = publish()
+    name, title, _ = publish()
     page = open_page()
     page.load(stack_graph(name, seed=74))
     sidebar = side(page, "This workflow")
 
     sidebar.get_by_role("button", name=f"Find {name}").click()
-    sidebar.get_by_role("searchbox").fill(published.model_name)
+    sidebar.get_by_role("searchbox").fill(title)
     sidebar.get_by_role("button", name="Search").click()
-    found = sidebar.locator(f'[data-found="{published.model_name}"]')
-    found.get_by_role("button", name=published.model_name).click()
+    found = sidebar.locator(f'[data-found="{title}"]')
+    found.get_by_role("button", name=title).click()
     expect(found.locator(".satchel-side-file")).to_contain_text("KB")
     found.get_by_role("button", name="Get ").click()
     found.get_by_role("button", name="In the queue").click()
@@ -173,7 +173,7 @@ def test_a_download_shows_its_speed_is_paused_and_goes_on(
     open_page: OpenPage, side: Callable[..., Locator], publish: Callable[..., Any],
     market: Marketplace, loras: Path,
 ) -> None:  # fmt: skip
-    name, published = publish(2_000_000)
+    name, _, published = publish(2_000_000)
     market.fault("throttle", times=None, match=published, bytes_per_s=400_000)
     page = open_page()
     sidebar = side(page, "Downloads")
@@ -199,7 +199,7 @@ def test_a_failed_download_says_why_and_is_tried_again(
     open_page: OpenPage, side: Callable[..., Locator], publish: Callable[..., Any],
     market: Marketplace, loras: Path,
 ) -> None:  # fmt: skip
-    name, published = publish()
+    name, _, published = publish()
     market.fault("wrong_bytes", times=None, match=published)
     page = open_page()
     sidebar = side(page, "Downloads")
@@ -249,10 +249,10 @@ def test_newer_versions_are_told_by_a_badge_and_one_toast(
     open_page: OpenPage, side: Callable[..., Locator], publish: Callable[..., Any],
     market: Marketplace, comfy: ComfyUI, loras: Path,
 ) -> None:  # fmt: skip
-    name, published = publish(version_name="v1")
+    name, title, published = publish(version_name="v1")
     (loras / name).write_bytes((comfy.base / "author" / name).read_bytes())
     newer = write_safetensors(comfy.base / "author" / f"newer-{name}", seed=7999)
-    market.publish(newer, model_name=published.model_name, version_name="v2", in_model=published)
+    market.publish(newer, model_name=title, version_name="v2", in_model=published)
     comfy.post_json("/satchel/v1/scan", {"hash": True, "look_up": True})
     assert len(comfy.post_json("/satchel/v1/updates", {})["updates"]) == 1
 
