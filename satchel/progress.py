@@ -10,8 +10,9 @@ from typing import Any, Literal
 from .errors import CancelledError
 
 State = Literal[
-    "hashing", "resolving", "downloading", "unpacking", "packing", "waiting", "done", "failed"
-]
+    "hashing", "resolving", "downloading", "unpacking", "packing", "uploading",
+    "waiting", "done", "failed",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import Any
+from zipfile import ZipInfo
 
 from ...satchel.errors import InvalidInputError
+from ...satchel.folders import posix_name
 from ...satchel.references import Reference, parse_reference
+from ...satchel.workflow.archives import MAX_ENTRIES, Member
 from ...satchel.workflow.author import build_lock
+from ...satchel.workflow.bundle_reader import MODELS
 from ...satchel.workflow.documents import WorkflowDocument, read_bundle, read_bytes, read_json
 from ...satchel.workflow.export import PortableWorkflow, export, with_image
 from ...satchel.workflow.references import with_references
 from ...satchel.workspace import Workspace
 from .. import host
 from ..exchange import exchange
-from .serving import text_in
+from .serving import count_in, text_in
 
 MAX_REFERENCES = 200
 
@@ -91,6 +95,24 @@ def models_in(body: dict[str, Any], key: str) -> set[tuple[str, str]] | None:
             hint=f'Send "{key}": [{{"directory": "loras", "name": "x.safetensors"}}].',
         )
     return {(text_in(entry, "directory"), text_in(entry, "name")) for entry in entries}
+
+
+def offered_in(body: dict[str, Any]) -> dict[str, Member]:
+    """What `bundled` says of the models in a bundle that its owner has not handed over yet.
+
+    Raises:
+        InvalidInputError: it is malformed.
+    """
+    names, entries = models_in(body, "bundled") or (), body.get("bundled") or []
+    if len(names) > MAX_ENTRIES:
+        raise InvalidInputError(
+            f"bundled lists more than {MAX_ENTRIES} models.", hint="No bundle has as many."
+        )
+    members = {}
+    for entry in entries:
+        name = f"{MODELS}{entry['directory']}/{posix_name(entry['name'])}"
+        members[name] = Member(name, count_in(entry, "bytes"), ZipInfo(name))
+    return members
 
 
 def references_in(body: dict[str, Any]) -> dict[tuple[str, str], Reference]:

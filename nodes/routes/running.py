@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ...satchel.errors import InstallNotAllowedError, ModelsMissingError, PromptRefusedError
+from ...satchel.errors import ModelsMissingError, PromptRefusedError
 from ...satchel.progress import Cancellation, Report
 from ...satchel.workflow.bundle_inputs import place_inputs
 from ...satchel.workflow.install import Imported, install
@@ -17,14 +17,14 @@ from ...satchel.workflow.runnable import check_runnable
 from .. import host
 from ..workspace import workspace
 from .documents import document_of
-from .serving import Handler, check_may_install, json_body, run
+from .serving import Handler, install_refusal, json_body, run
 
 
 async def _run(request: web.Request) -> web.Response:
     body = await json_body(request)
     document = await asyncio.to_thread(document_of, body)
     check_runnable(document)
-    refusal = _refusal(request)
+    refusal = install_refusal(request)
     include_optional = body.get("include_optional") is True
     loop = asyncio.get_running_loop()
 
@@ -41,15 +41,6 @@ async def _run(request: web.Request) -> web.Response:
         return {**imported.to_json(), **queued.result()}
 
     return await run(work, body)
-
-
-def _refusal(request: web.Request) -> InstallNotAllowedError | None:
-    """Why this client may not install: it may still run what needs nothing."""
-    try:
-        check_may_install(request)
-    except InstallNotAllowedError as error:
-        return error
-    return None
 
 
 def _models_missing(imported: Imported) -> ModelsMissingError:

@@ -129,6 +129,15 @@ def check_may_install(request: web.Request) -> None:
     check_client(workspace().settings.policy, _peer(request), request.headers)
 
 
+def install_refusal(request: web.Request) -> InstallNotAllowedError | None:
+    """Why this client may not install; it may still plan, and run what needs nothing."""
+    try:
+        check_may_install(request)
+    except InstallNotAllowedError as error:
+        return error
+    return None
+
+
 def check_may_work(request: web.Request) -> None:
     """The same for what asks marketplaces in this server's name, hashes its disk, or changes its
     queue or its tokens.

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from ...satchel import __version__
-from ...satchel.errors import InvalidInputError
+from ...satchel.errors import InvalidInputError, SatchelError
 from ...satchel.lora.presets import all_presets
 from ...satchel.progress import Cancellation, Report
 from ...satchel.settings import SOURCES
@@ -18,8 +18,9 @@ from ...satchel.workflow.bundle_inputs import inputs_to_write, place_inputs
 from ...satchel.workflow.convert import convert, convertible_types
 from ...satchel.workflow.install import install
 from ...satchel.workflow.plan import plan_document
-from ...satchel.workflow.planned import host_name
+from ...satchel.workflow.planned import Plan, host_name
 from ...satchel.workflow.rewrite import rewrite
+from ...satchel.workspace import Workspace
 from .. import host
 from ..access import policy_facts
 from ..block_editor import show_blocks
@@ -27,8 +28,23 @@ from ..exchange import exchange
 from ..planning import with_content
 from ..preload import preloaded
 from ..workspace import workspace
-from .documents import document_of, exported_document, models_in, portable_of, references_in
-from .serving import Handler, check_may_install, check_may_work, json_body, names_in, run
+from .documents import (
+    document_of,
+    exported_document,
+    models_in,
+    offered_in,
+    portable_of,
+    references_in,
+)
+from .serving import (
+    Handler,
+    check_may_install,
+    check_may_work,
+    install_refusal,
+    json_body,
+    names_in,
+    run,
+)
 
 MAX_BLOCKS = 100_000
 
@@ -54,13 +70,17 @@ async def _plan(request: web.Request) -> web.Response:
     document = await asyncio.to_thread(document_of, body)
     quick = body.get("quick") is True
     include_optional = body.get("include_optional") is True
+    offered, refusal = offered_in(body), install_refusal(request)
 
     def work(report: Report, cancellation: Cancellation) -> Any:
         here = workspace().watched(report, cancellation)
-        plan = plan_document(document, here, quick=quick, include_optional=include_optional)
+        plan = plan_document(
+            document, here, quick=quick, include_optional=include_optional, offered=offered
+        )
         rewritten, rewrites = rewrite(document, plan)
         return {
             "plan": plan.to_json(),
+            "refusal": _refusal_of(plan, refusal, here),
             "graph": rewritten.ui,
             "prompt": rewritten.api,
             "rewrites": [change.to_json() for change in rewrites],
@@ -71,6 +91,17 @@ async def _plan(request: web.Request) -> web.Response:
         }
 
     return await run(work, body)
+
+
+def _refusal_of(plan: Plan, refusal: SatchelError | None, here: Workspace) -> dict[str, Any] | None:
+    """Why installing this would be refused as a whole, before anybody sends or fetches a byte."""
+    if not plan.to_fetch:
+        return None
+    try:
+        here.settings.policy.check_total(plan.bytes_to_fetch)
+    except SatchelError as error:
+        refusal = refusal or error
+    return refusal.to_json() if refusal is not None else None
 
 
 async def _install(request: web.Request) -> web.Response:

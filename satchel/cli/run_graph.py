@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,17 +18,17 @@ from ..errors import (
     InvalidInputError,
     PromptRefusedError,
     SatchelError,
+    UnavailableError,
 )
 from ..file_names import checked_name
-from ..folders import posix_name
 from ..progress import Progress
-from ..workflow.bundle_inputs import MAX_INPUT_BYTES, needed_inputs, with_input_names
-from ..workflow.bundle_reader import MODELS
+from ..workflow.archives import Member
 from ..workflow.documents import WorkflowDocument, read_file
 from ..workflow.runnable import check_runnable
 from ..workspace import Workspace
 from .result import Command, Result
 from .run_outputs import HERE, count_of, failure_of, models_of, object_in, plan_text, save
+from .run_upload import models_to_send, offered_models, send_inputs, send_models, uploads_text
 from .server import Server, ServerRefusal
 from .terminal import plain, size_text
 
@@ -46,19 +45,23 @@ def run_graph(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     _check_output(arguments.output)
     server = Server(arguments.server, os.environ.get("SATCHEL_OPERATOR_TOKEN"))
     body = _body(document, include_optional=arguments.all)
-    planned = _job(server, "/plan", body, workspace)
+    offer = {**body, "bundled": offered_models(document)}
+    planned = _job(server, "/plan", offer, workspace)
     plan = object_in(planned, "plan")
-    text = "\n".join([plan_text(plan), *_left_here(plan, document)])
+    uploads = models_to_send(plan, document)
+    text = "\n".join([plan_text(plan), *uploads_text(document, uploads)])
     value: dict[str, Any] = {"plan": plan, "prompt_id": None, "outputs": []}
     lost = _lost(plan)
     if arguments.dry_run or lost:
-        return Result(value, text, 0 if plan.get("ok") else 1, lost)
-    refusal = _refusal(plan, arguments)
+        told = (*lost, *filter(None, [_told_by_server(planned)]))
+        return Result(value, text, 0 if plan.get("ok") else 1, told)
+    refusal = _refusal(planned, text, arguments)
     if refusal:
         return Result(value, text, REFUSED, (refusal,))
+    told = ()
     if not plan.get("ok"):
         try:
-            planned = _job(server, "/install", body, workspace)
+            planned, told = _installed(server, body, document, uploads, workspace)
         except ServerRefusal as error:
             if error.server_code != InstallNotAllowedError.code:
                 raise
@@ -66,8 +69,8 @@ def run_graph(arguments: argparse.Namespace, workspace: Workspace) -> Result:
         value["plan"] = object_in(planned, "plan")
         lost = _lost(value["plan"])
         if lost:
-            return Result(value, text, 1, lost)
-    api = _uploaded(object_in(planned, "prompt"), document, server)
+            return Result(value, text, 1, (*told, *lost))
+    api = send_inputs(object_in(planned, "prompt"), document, server, workspace)
     prompt_id = _queue(server, api, planned.get("graph"))
     value["prompt_id"] = prompt_id
     entry = _wait(server, prompt_id, workspace)
@@ -75,7 +78,8 @@ def run_graph(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     value["outputs"] = [str(path) for path in saved]
     failure = failure_of(entry)
     lines = [text, *(f"Wrote {plain(str(path))}." for path in saved)]
-    return Result(value, "\n".join(lines), 1 if failure else 0, (failure,) if failure else ())
+    complaints = (*told, failure) if failure else told
+    return Result(value, "\n".join(lines), 1 if failure else 0, complaints)
 
 
 # --- before anything happens -------------------------------------------------------------------
@@ -87,7 +91,7 @@ def _check_output(output: Path | None) -> None:
 
 
 def _body(document: WorkflowDocument, *, include_optional: bool) -> dict[str, Any]:
-    """The document for the server's routes; a bundle's models stay here, too large for JSON."""
+    """The document for the server's routes; a bundle's models are too large for JSON."""
     body: dict[str, Any] = {"name": document.name, "include_optional": include_optional}
     extra = {"extra_pnginfo": {"workflow": document.ui}} if document.ui is not None else {}
     body["json"] = {"prompt": document.api, "extra_data": extra}
@@ -105,55 +109,81 @@ def _lost(plan: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _left_here(plan: Mapping[str, Any], document: WorkflowDocument) -> tuple[str, ...]:
-    """Why the models in a bundle are not used, where the server lacks some, and what uses them."""
-    members = document.bundle.members if document.bundle is not None else {}
-    absent = (
-        f"{MODELS}{model.get('directory')}/{posix_name(str(model.get('name')))}"
-        for model in models_of(plan)
-        if model.get("state") not in HERE
-    )
-    if not any(name in members for name in absent):
-        return ()
-    return (
-        plain(
-            f"The models in {document.name} stay here: the server fetches from their sources what"
-            " it lacks. To use those in the bundle, run on the server's machine: satchel install"
-            f" {shlex.quote(document.name)} --models /path/to/ComfyUI"
-        ),
-    )
+def _told_by_server(planned: Mapping[str, Any]) -> str:
+    """Why the server would refuse to install all this; empty when it would not."""
+    error = planned.get("refusal")
+    if not isinstance(error, dict):
+        return ""
+    return f"{error.get('message')} {error.get('hint') or ''}".strip()
 
 
-def _refusal(plan: Mapping[str, Any], arguments: argparse.Namespace) -> str:
+def _refusal(planned: Mapping[str, Any], text: str, arguments: argparse.Namespace) -> str:
     """Why nothing may be fetched; empty when it may, or when nothing has to be."""
+    plan = object_in(planned, "plan")
     if plan.get("ok"):
         return ""
     size = count_of(plan.get("bytes_to_fetch"))
     if arguments.max_bytes is not None and size > arguments.max_bytes:
         return (
-            f"{size_text(size)} would be fetched, more than the {size_text(arguments.max_bytes)}"
-            " of --max-bytes."
+            f"{size_text(size)} would be brought to the server, more than the"
+            f" {size_text(arguments.max_bytes)} of --max-bytes."
         )
+    if told := _told_by_server(planned):
+        return told
     if not plan.get("installable"):
         free = size_text(count_of(plan.get("bytes_free")))
-        return f"{size_text(size)} would be fetched, and the server has {free} free."
-    if arguments.yes or _agreed(plan, size):
+        return f"{size_text(size)} would be brought to the server, which has {free} free."
+    if arguments.yes or _agreed(plan, text, size):
         return ""
-    return f"{size_text(size)} would be fetched to the server: say yes with --yes."
+    return f"{size_text(size)} would be brought to the server: say yes with --yes."
 
 
-def _agreed(plan: Mapping[str, Any], size: int) -> bool:
+def _agreed(plan: Mapping[str, Any], text: str, size: int) -> bool:
     """What a person at the terminal says; nobody there means no."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     count = sum(bool(model.get("fetch")) for model in models_of(plan))
-    print(plan_text(plan), file=sys.stderr)
-    sys.stderr.write(f"Fetch {count} files ({size_text(size)}) to the server? [y/N] ")
+    print(text, file=sys.stderr)
+    sys.stderr.write(f"Bring {count} files ({size_text(size)}) to the server? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 # --- on the server ------------------------------------------------------------------------------
+
+
+def _installed(
+    server: Server,
+    body: dict[str, Any],
+    document: WorkflowDocument,
+    uploads: Sequence[Member],
+    workspace: Workspace,
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The server's answer, after uploading what has to be, and what there is to tell.
+
+    Where it does not take the bundle, the sources may do; where they do not, nothing is fetched.
+    """
+    if not uploads:
+        return _job(server, "/install", body, workspace), ()
+    try:
+        upload = send_models(document, uploads, server, workspace)
+    except ServerRefusal as error:
+        if error.server_code == InstallNotAllowedError.code:
+            raise
+        reason: SatchelError = error
+    except UnavailableError as error:
+        reason = error
+    else:
+        sent = {key: body[key] for key in body if key != "json"}
+        return _job(server, "/install", {**sent, "upload": upload}, workspace), ()
+    told = (
+        f"The models in {document.name} could not be uploaded: {reason} {reason.hint}".strip(),
+        "Their sources are tried instead.",
+    )
+    planned = _job(server, "/plan", body, workspace)
+    if not _lost(object_in(planned, "plan")):
+        planned = _job(server, "/install", body, workspace)
+    return planned, told
 
 
 def _job(
@@ -189,17 +219,6 @@ def _tell(progress: Any, workspace: Workspace) -> None:
     if isinstance(progress, dict):
         with suppress(TypeError):
             workspace.report(Progress(**progress))
-
-
-def _uploaded(api: dict[str, Any], document: WorkflowDocument, server: Server) -> dict[str, Any]:
-    """The graph, with a bundle's images on the server, under the names that they got there."""
-    if document.bundle is None:
-        return api
-    names = {
-        name: server.upload_input(name, document.bundle.read(member, MAX_INPUT_BYTES))
-        for name, member in needed_inputs(document).items()
-    }
-    return with_input_names(api, names)
 
 
 def _queue(server: Server, api: Mapping[str, Any], ui: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -78,6 +78,15 @@ class Server:
             raise BadResponseError("The server did not say what it called an upload.")
         below = answer.get("subfolder")
         return f"{below}/{found}" if isinstance(below, str) and below else found
+
+    def upload_bundle(self, pieces: Iterator[bytes]) -> str:
+        """Hands over a bundle; returns the id that `/plan` and `/install` know it by."""
+        answer = self._json("POST", "/satchel/v1/uploads", data=pieces,
+                            headers={"Content-Type": "application/zip"})  # fmt: skip
+        found = answer.get("upload") if isinstance(answer, dict) else None
+        if not isinstance(found, str):
+            raise BadResponseError("The server did not say what it called an upload.")
+        return found
 
     def download(self, output: Mapping[str, str], target: Path) -> None:
         """Saves one output of a run to a file that is not there yet."""

@@ -8,7 +8,7 @@ models/DIRECTORY/...        models, if they were packed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -95,9 +95,11 @@ def _combined(archive: Archive, found: Found) -> WorkflowDocument | None:
     )
 
 
-def bundled_model(archive: Archive | None, kind: str, name: str, size: int | None) -> Member | None:
+def bundled_model(
+    members: Mapping[str, Member], kind: str, name: str, size: int | None
+) -> Member | None:
     """The member that may be a model; only its SHA256 tells whether it is."""
-    member = archive.members.get(f"{MODELS}{kind}/{name}") if archive is not None else None
+    member = members.get(f"{MODELS}{kind}/{name}")
     return member if member is not None and size in (None, member.size) else None
 
 

@@ -19,7 +19,7 @@ from ..marketplaces.url_policy import UrlPolicy
 from ..progress import Progress
 from ..settings import Settings
 from ..workspace import Workspace
-from .archives import Archive
+from .archives import Member
 from .bundle_reader import bundled_model
 from .collect import locked_models
 from .documents import WorkflowDocument
@@ -37,6 +37,7 @@ def plan_document(
     *,
     quick: bool = False,
     include_optional: bool = False,
+    offered: Mapping[str, Member] | None = None,
 ) -> Plan:
     """Decides what importing a workflow would do.
 
@@ -44,6 +45,7 @@ def plan_document(
         include_optional: wants models, too, that only muted, bypassed or overridden nodes name.
         quick: reads no file and asks no marketplace: a file with the right name and size counts
             as present, and a renamed one is found only if its digest is already known.
+        offered: members of the document's bundle, where that is on another machine still.
     """
     library = workspace.library(may_hash=not quick)
     models = locked_models(document)
@@ -53,7 +55,8 @@ def plan_document(
         planned.append(find_here(model, library))
     absent = [index for index, entry in enumerate(planned) if entry is None]
     absent_models = [models[index] for index in absent]
-    decided = _plan_absent(absent_models, workspace, document.bundle, quick=quick)
+    members = document.bundle.members if document.bundle is not None else offered or {}
+    decided = _plan_absent(absent_models, workspace, members, quick=quick)
     by_index = dict(zip(absent, decided, strict=True))
     facts = model_facts(document)
     entries = tuple(
@@ -145,7 +148,11 @@ def _same_bytes(local: LocalModel, identity: ModelIdentity, library: Library) ->
 
 
 def _plan_absent(
-    models: Sequence[LockedModel], workspace: Workspace, bundle: Archive | None, *, quick: bool
+    models: Sequence[LockedModel],
+    workspace: Workspace,
+    bundle: Mapping[str, Member],
+    *,
+    quick: bool,
 ) -> list[PlannedModel]:
     """States of models that are not here: policy first, then what the marketplaces say."""
     resolver = workspace.resolver()
@@ -191,7 +198,7 @@ def _checked(model: LockedModel, workspace: Workspace, resolver: Resolver) -> Pl
 
 
 def _checked_with_bundle(
-    model: LockedModel, workspace: Workspace, resolver: Resolver, bundle: Archive | None
+    model: LockedModel, workspace: Workspace, resolver: Resolver, bundle: Mapping[str, Member]
 ) -> PlannedModel:
     """As `_checked`, with the member of the bundle that may be it: then sources need not do."""
     identity = model.identity

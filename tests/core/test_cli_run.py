@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import zipfile
@@ -66,9 +67,10 @@ def server() -> Iterator[Standin]:
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             path = self.path.partition("?")[0]
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = self._body()
             standin.seen.append((self.command, path, dict(self.headers.items()), body))
             found = standin.answers.get(path, (404, {}))
+            found = found() if callable(found) else found
             status, value = found if isinstance(found, tuple) else (200, found)
             content = value if isinstance(value, bytes) else json.dumps(value).encode()
             self.send_response(status)
@@ -77,6 +79,16 @@ def server() -> Iterator[Standin]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
 
         do_GET = do_POST = _answer
 
@@ -315,20 +327,104 @@ def test_images_of_a_bundle_are_uploaded_and_named_as_the_server_calls_them(
     assert queued[0]["prompt"]["1"]["inputs"]["image"] == "sub/cat (1).png"
 
 
-@pytest.mark.parametrize(("plan", "member", "told"), [
-    (PLAN, "models/vae/a.safetensors", True), (PLAN, "models/vae/b.safetensors", False),
-    (HERE, "models/vae/a.safetensors", False),
-])  # fmt: skip
-def test_that_a_bundles_models_stay_here_is_told_with_the_command_that_uses_them(
-    server: Standin, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    plan: dict[str, Any], member: str, told: bool,
-):  # fmt: skip
-    server.answers[f"{PREFIX}/jobs/p"] = {"state": "done", "result": {"plan": plan, "prompt": API}}
+BUNDLED = {**PLAN, "models": [{**MODEL, "source": "bundle", "bytes": 7}], "bytes_to_fetch": 7}
+
+
+@pytest.fixture
+def bundle(server: Standin, tmp_path: Path) -> list[str]:
+    """Arguments that run a bundle with a model that the server lacks, and takes."""
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
         archive.writestr("b.api.json", json.dumps(API))
-        archive.writestr(member, b"weights")
+        archive.writestr("models/vae/a.safetensors", b"weights")
+        archive.writestr("models/loras/other.safetensors", b"not asked for")
+    result = {"plan": BUNDLED, "prompt": API, "refusal": None}
+    server.answers[f"{PREFIX}/jobs/p"] = {"state": "done", "result": result}
+    server.answers[f"{PREFIX}/uploads"] = {"upload": "u" * 32, "bytes": 7}
+    return ["run", str(tmp_path / "b.zip"), "--server", server.url]
 
-    main(["run", str(tmp_path / "b.zip"), "--server", server.url, "--dry-run"])
 
-    printed = capsys.readouterr().out
-    assert ("satchel install b.zip --models" in printed) is told
+def bodies(server: Standin, path: str) -> list[bytes]:
+    return [body for _, asked, _, body in server.seen if asked == path]
+
+
+def test_the_models_that_a_server_takes_from_a_bundle_are_uploaded_and_no_others(
+    server: Standin, bundle: list[str]
+):
+    assert main([*bundle, "--yes"]) == 0
+
+    (planned,) = map(json.loads, bodies(server, f"{PREFIX}/plan"))
+    assert {"directory": "vae", "name": "a.safetensors", "bytes": 7} in planned["bundled"]
+    (sent,) = bodies(server, f"{PREFIX}/uploads")
+    with zipfile.ZipFile(io.BytesIO(sent)) as archive:
+        assert archive.namelist() == ["workflow.api.json", "models/vae/a.safetensors"]
+        assert archive.read("models/vae/a.safetensors") == b"weights"
+    (installed,) = map(json.loads, bodies(server, f"{PREFIX}/install"))
+    assert installed["upload"] == "u" * 32
+    assert "json" not in installed
+
+
+@pytest.mark.parametrize(
+    ("more", "status"), [((), 3), (("--dry-run", "--yes"), 1), (("--yes", "--max-bytes", "6"), 3)]
+)
+def test_nothing_is_uploaded_without_agreement_and_it_is_told_what_would_be(
+    server: Standin, bundle: list[str], more: tuple[str, ...], status: int,
+    capsys: pytest.CaptureFixture[str],
+):  # fmt: skip
+    assert main([*bundle, *more]) == status
+
+    assert server.asked(f"{PREFIX}/uploads") == server.asked(f"{PREFIX}/install") == 0
+    assert "To upload from b.zip: 1 model, 7 B." in capsys.readouterr().out
+
+
+def test_a_server_that_has_the_models_gets_none(server: Standin, bundle: list[str]):
+    server.answers[f"{PREFIX}/jobs/p"] = {"state": "done", "result": {"plan": HERE, "prompt": API}}
+
+    assert main([*bundle, "--yes"]) == 0
+    assert server.asked(f"{PREFIX}/uploads") == 0
+
+
+def test_a_refusal_that_the_plan_tells_stops_before_the_upload(
+    server: Standin, bundle: list[str], capsys: pytest.CaptureFixture[str]
+):
+    error = {"code": "install_not_allowed", "message": "Not you.", "hint": "Send the token."}
+    result = {"plan": BUNDLED, "prompt": API, "refusal": error}
+    server.answers[f"{PREFIX}/jobs/p"] = {"state": "done", "result": result}
+
+    assert main([*bundle, "--yes"]) == 3
+    assert "Not you. Send the token." in capsys.readouterr().err
+    assert server.asked(f"{PREFIX}/uploads") == 0
+
+
+@pytest.mark.parametrize("answer", [
+    (403, {"error": {"code": "forbidden_size", "message": "Too large.", "hint": "Ask."}}),
+    (404, {}),
+])  # fmt: skip
+def test_where_the_upload_is_refused_the_sources_are_tried_and_the_reason_is_told(
+    server: Standin, bundle: list[str], answer: Any, capsys: pytest.CaptureFixture[str]
+):
+    server.answers[f"{PREFIX}/uploads"] = answer
+
+    assert main([*bundle, "--yes"]) == 0
+    told = capsys.readouterr().err
+    assert "The models in b.zip could not be uploaded: " in told
+    assert ("Too large. Ask." in told) is (answer[0] == 403)
+    (installed,) = map(json.loads, bodies(server, f"{PREFIX}/install"))
+    assert installed["json"]["prompt"] == API
+
+
+def test_where_no_source_does_either_nothing_is_fetched(
+    server: Standin, bundle: list[str], capsys: pytest.CaptureFixture[str]
+):
+    def refuse() -> Any:
+        lost = {**MODEL, "fetch": False, "reason": "No source is known for it."}
+        result = {"plan": {**PLAN, "models": [lost]}, "prompt": API}
+        server.answers[f"{PREFIX}/jobs/p"] = {"state": "done", "result": result}
+        return 403, {"error": {"code": "forbidden_size", "message": "Too large."}}
+
+    server.answers[f"{PREFIX}/uploads"] = refuse
+
+    assert main([*bundle, "--yes"]) == 1
+    told = capsys.readouterr().err
+    assert "Too large." in told
+    assert "No source is known for it." in told
+    assert server.asked(f"{PREFIX}/install") == server.asked("/prompt") == 0

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from satchel_tools import ROOT
 from satchel_tools.comfyui import ComfyUI, RequestRefusedError
+from satchel_tools.demo_graphs import demo_graph, stack_rows, to_api
+from satchel_tools.demo_models import CLIP, LORAS, UNET, VAE
 from support.marketplace import Marketplace
 
 from .conftest import TOKEN, StartServer
@@ -189,6 +192,9 @@ def test_clients_elsewhere_need_the_operators_token(
     assert json.loads(told)["policy"]["operator_token"] is True
     assert OPERATOR_TOKEN not in told
     run = json.dumps({"json": API, "lock": lock}).encode()
+    planned = json.loads(server.request("POST", PREFIX + "/plan", run, ELSEWHERE)[1])
+    assert planned["refusal"]["code"] == "install_not_allowed"
+    assert server.post_json(f"{PREFIX}/plan", json.loads(run))["refusal"] is None
     code, answer = server.request("POST", PREFIX + "/run", run, ELSEWHERE)
     assert (code, json.loads(answer)["error"]["code"]) == (403, "install_not_allowed")
 
@@ -213,6 +219,74 @@ def test_a_run_in_one_request_installs_and_queues(portrait: bytes, recipient: Co
     assert len(answer["installed"]) == MODELS
     assert answer["node_errors"] == {}
     assert re.fullmatch(r"[0-9a-f-]{36}", answer["prompt_id"])
+
+
+@pytest.fixture(scope="module")
+def own_bundle(author: ComfyUI, demo_models: Path) -> bytes:
+    """A bundle with a LoRA that its author trained and published nowhere, and with an image."""
+    weights = bytearray((demo_models / "loras" / LORAS[0].name).read_bytes())
+    weights[-2] ^= 1  # the lowest bits of one weight
+    (author.base / "models" / "loras" / "my-own.safetensors").write_bytes(weights)
+    Image.new("RGB", (16, 16), "teal").save(author.base / "input" / "teal.png")
+    rows = stack_rows([(True, "my-own.safetensors", 0.9, 0.6, "")])
+    api = to_api(demo_graph(UNET.name, CLIP.name, VAE.name, rows))
+    api["90"] = {"class_type": "LoadImage", "inputs": {"image": "teal.png"}}
+    api["91"] = {
+        "class_type": "SaveImage", "inputs": {"images": ["90", 0], "filename_prefix": "teal"}
+    }  # fmt: skip
+    made = author.post_json(f"{PREFIX}/bundle", {"json": api, "name": "own", "with_models": True})
+    status, content = author.request("GET", f"{PREFIX}/bundle/{made['file']}")
+    assert (status, made["left_out"]) == (200, [])
+    return content
+
+
+@pytest.mark.parametrize(
+    ("rules", "status", "told"),
+    [
+        ('formats = [".gguf"]', 1, "is in a format that this machine's policy does not allow"),
+        ("max_file_bytes = 1000", 1, "this machine's policy allows 1000 bytes"),
+        ("max_total_bytes = 1000", 3, "this machine's policy allows 1000"),
+    ],
+)
+def test_a_policy_that_refuses_a_bundles_model_is_told_before_it_is_uploaded(
+    own_bundle: bytes, recipient: ComfyUI, policy: Path, satchel: dict[str, str], tmp_path: Path,
+    rules: str, status: int, told: str,
+) -> None:  # fmt: skip
+    (tmp_path / "own.zip").write_bytes(own_bundle)
+    policy.write_text(f"[install]\n{rules}\n")
+
+    line = f"satchel run own.zip --server {recipient.url} --yes"
+    done = run_shell(line, tmp_path, **satchel)
+
+    assert done.returncode == status, done.stdout + done.stderr
+    assert told in done.stderr
+    assert not list(recipient.base.rglob("exchange/*"))
+    assert not list(recipient.base.rglob("my-own*"))
+
+
+def test_a_bundles_model_that_is_published_nowhere_is_uploaded_and_used(
+    own_bundle: bytes, recipient: ComfyUI, satchel: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "own.zip").write_bytes(own_bundle)
+    line = f"satchel run own.zip --server {recipient.url}"
+
+    dry = run_shell(f"{line} --dry-run", tmp_path, **satchel)
+    assert dry.returncode == 1, dry.stderr
+    assert "To upload from own.zip: " in dry.stdout
+    assert "1 image, " in dry.stdout
+    assert run_shell(line, tmp_path, **satchel).returncode == 3
+    assert not list(recipient.base.rglob("my-own*"))
+
+    done = run_shell(f"{line} --yes --output out", tmp_path, **satchel)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (recipient.base / "models" / "loras" / "my-own.safetensors").is_file()
+    assert (recipient.base / "input" / "teal.png").is_file()
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert not list(recipient.base.rglob("exchange/*"))
+    again = run_shell(f"{line} --dry-run", tmp_path, **satchel)
+    assert again.returncode == 0
+    assert "model" not in again.stdout.partition("To upload")[2]
 
 
 def test_models_are_preloaded_before_the_server_answers(
