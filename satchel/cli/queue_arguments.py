@@ -5,39 +5,64 @@ from __future__ import annotations
 import argparse
 
 from ..folders import KINDS
-from .parsers import add_command
+from .parsers import REFERENCE, add_command
+
+_ID = "number of a download, as `satchel queue` lists it"
 
 
 def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds `queue` and its actions to the command line."""
-    command = add_command(commands, "queue", "look at the download queue, and work on it")
+    command = add_command(
+        commands, "queue", "show the download queue, add to it, work through it",
+        "satchel queue add https://civitai.com/models/1?modelVersionId=2",
+        "satchel queue run",
+    )  # fmt: skip
     actions = command.add_subparsers(dest="action", metavar="ACTION")
-    actions.add_parser("list", help="show it (the default)")
-    add = actions.add_parser("add", help="append a model by SHA256, URL or AIR")
-    add.add_argument("reference", metavar="REF")
-    add.add_argument("--to", metavar="KIND", choices=KINDS, help="folder, when REF does not tell")
-    add.add_argument("--priority", type=int, default=0, metavar="N", help="higher ones first")
-    actions.add_parser("run", help="fetch until nothing is left to fetch")
+    _action(actions, "list", "show the queue (the default)")
+    add = _action(actions, "add", "append a model by SHA256, address or AIR")
+    add.add_argument("reference", metavar="REF", help=REFERENCE)
+    add.add_argument(
+        "--to", metavar="KIND", choices=KINDS,
+        help="model folder such as loras, when REF does not tell",
+    )  # fmt: skip
+    add.add_argument(
+        "--priority", type=int, default=0, metavar="N",
+        help="higher ones are fetched first (default: %(default)s)",
+    )  # fmt: skip
+    _action(actions, "run", "fetch until nothing is left to fetch")
     for name, about in (
-        ("pause", "keep what has arrived and start no more"),
-        ("resume", "let it run again, also after a failure"),
-        ("cancel", "end it and delete what has arrived"),
+        ("pause", "stop a download, and keep what has arrived"),
+        ("resume", "let a paused or failed download go on"),
+        ("cancel", "end a download, and delete what has arrived"),
     ):
-        actions.add_parser(name, help=about).add_argument("ids", nargs="+", type=int, metavar="ID")
-    move = actions.add_parser("move", help="put it before another one, or at the end")
-    move.add_argument("id", type=int, metavar="ID")
-    move.add_argument("--before", type=int, metavar="ID")
-    priority = actions.add_parser("priority", help="change its priority")
-    priority.add_argument("id", type=int, metavar="ID")
-    priority.add_argument("priority", type=int, metavar="N")
-    limits = actions.add_parser("limits", help="show or change how much runs at once")
+        _action(actions, name, about).add_argument(
+            "ids", nargs="+", type=int, metavar="ID", help=_ID
+        )
+    move = _action(actions, "move", "put a download before another one, or at the end")
+    move.add_argument("id", type=int, metavar="ID", help=_ID)
+    move.add_argument("--before", type=int, metavar="ID", help="default: at the end")
+    priority = _action(actions, "priority", "change the priority of a download")
+    priority.add_argument("id", type=int, metavar="ID", help=_ID)
+    priority.add_argument("priority", type=int, metavar="N", help="higher ones are fetched first")
+    limits = _action(actions, "limits", "show or change how much is fetched at once")
     limits.add_argument("--total", type=int, metavar="N", help="files at once")
     limits.add_argument("--per-host", type=int, metavar="N", help="files at once from one host")
     limits.add_argument("--connections", type=int, metavar="N", help="connections for one file")
-    limits.add_argument("--bandwidth", metavar="RATE", help="bytes per second (2M, 500k), or none")
-    actions.add_parser("clear", help="forget what is done or cancelled")
-    actions.add_parser("clean", help="delete unfinished files that nothing has wanted for 14 days")
+    limits.add_argument(
+        "--bandwidth", metavar="RATE", help="bytes per second, such as 2M or 500k; none: no limit"
+    )
+    _action(actions, "clear", "take what is done or cancelled off the list; files stay")
+    _action(actions, "clean", "delete unfinished files that nothing has wanted for 14 days")
     for action in actions.choices.values():  # wherever it stands; the command's own is the default
         action.add_argument(
-            "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON"
+            "--json",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="print JSON instead of text",
         )
+
+
+def _action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, about: str
+) -> argparse.ArgumentParser:
+    return actions.add_parser(name, help=about, description=f"{about.capitalize()}.")

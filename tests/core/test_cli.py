@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -30,6 +32,7 @@ from support.models import write_safetensors
 
 from satchel import __version__
 from satchel.cli import main
+from satchel.cli.arguments import parser
 from satchel.lora.architectures import ARCHITECTURES
 from satchel.lora.dialects import DIALECTS
 from satchel.workflow.containers import png, webp
@@ -201,6 +204,38 @@ def test_every_command_has_help_and_the_common_options(run: Run, command: str):
     assert outcome.status == 0
     assert "--json" in outcome.out
     assert ("--models" in outcome.out) is (command != "run")  # whose models are the server's
+
+
+def parsers(found: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield found
+    for action in found._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from parsers(below)
+
+
+def test_every_argument_of_every_command_says_what_it_is():
+    silent = [
+        f"{found.prog} {action.metavar or action.dest}"
+        for found in parsers(parser())
+        for action in found._actions
+        if not action.help and not isinstance(action, argparse._SubParsersAction)
+    ]
+
+    assert silent == []
+
+
+def test_the_examples_in_the_help_are_commands_that_are_accepted():
+    examples = [
+        line.strip().partition("   ")[0]
+        for found in parsers(parser())
+        for line in (found.epilog or "").splitlines()
+        if line.startswith("  satchel ") and "COMMAND" not in line
+    ]
+
+    assert len(examples) > 20
+    for example in examples:
+        parser().parse_args(shlex.split(example)[1:])  # exits where it is none
 
 
 def test_the_version_is_printed(run: Run):
