@@ -29,6 +29,7 @@ OPERATOR_TOKEN = "the-operators-own-token"
 ELSEWHERE = {"X-Forwarded-For": "192.0.2.1", "Content-Type": "application/json"}
 """What a proxy on the server's machine says about a client that is not."""
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TOML = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STATUS = re.compile(r"# exits with (\d)")
 
 
@@ -66,6 +67,22 @@ def run_shell(line: str, folder: Path, **environment: str) -> subprocess.Complet
     )  # fmt: skip
 
 
+def run_documented(
+    document: str, server: ComfyUI, folder: Path, environment: dict[str, str], *, least: int
+) -> str:
+    """Runs the commands of a document one after the other; returns all that they print."""
+    listed, told = list(commands(document)), ""
+    assert len(listed) >= least
+    for line, status in listed:
+        real = line.replace("http://127.0.0.1:8188", server.url)
+        real = real.replace("/path/to/ComfyUI", str(server.base))
+        done = run_shell(real, folder, **environment)
+        assert done.returncode == status, f"{line}\n{done.stdout}\n{done.stderr}"
+        told += done.stdout + done.stderr
+    assert TOKEN not in told
+    return told
+
+
 @pytest.fixture
 def satchel(tmp_path: Path, market: Marketplace) -> dict[str, str]:
     """An environment with the `satchel` command of this checkout."""
@@ -92,14 +109,7 @@ def test_the_commands_of_the_documentation_do_what_it_says(
     folder = tmp_path / "work"
     (folder / "other-machine").mkdir(parents=True)
     (folder / "portrait.png").write_bytes(portrait)
-    listed = list(commands("headless.md"))
-    assert len(listed) >= 11
-
-    for line, status in listed:
-        real = line.replace("http://127.0.0.1:8188", server.url)
-        done = run_shell(real.replace("/path/to/ComfyUI", str(server.base)), folder, **satchel)
-        assert done.returncode == status, f"{line}\n{done.stdout}\n{done.stderr}"
-        assert TOKEN not in done.stdout + done.stderr
+    run_documented("headless.md", server, folder, satchel, least=11)
 
     assert [path.suffix for path in (folder / "results").iterdir()] == [".png"]
     assert len(list((folder / "other-machine").rglob("*.safetensors"))) == MODELS
@@ -287,6 +297,36 @@ def test_a_bundles_model_that_is_published_nowhere_is_uploaded_and_used(
     again = run_shell(f"{line} --dry-run", tmp_path, **satchel)
     assert again.returncode == 0
     assert "model" not in again.stdout.partition("To upload")[2]
+
+
+def test_the_commands_about_locks_do_what_their_documentation_says(
+    portrait: bytes, author: ComfyUI, satchel: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "portrait.png").write_bytes(portrait)
+    (tmp_path / "other-machine").mkdir()
+    run_documented("lock.md", author, tmp_path, satchel, least=4)
+
+    written = json.loads((tmp_path / "portrait.lock.json").read_text("utf-8"))
+    assert (written["version"], len(written["models"])) == (1, MODELS)
+    assert all(model["sha256"] and model["sources"] for model in written["models"])
+    assert b"satchel" in (tmp_path / "portrait.portable.png").read_bytes()
+
+
+def test_the_file_and_the_commands_about_the_policy_do_what_their_documentation_says(
+    portrait: bytes, recipient: ComfyUI, policy: Path, satchel: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "portrait.png").write_bytes(portrait)
+    (example,) = TOML.findall((ROOT / "docs" / "policy.md").read_text("utf-8"))
+    document = {"base64": base64.b64encode(portrait).decode()}
+    recipient.post_json(f"{PREFIX}/install", document)
+    policy.write_text(example)
+    policy.chmod(0o644)
+    assert refused(recipient, "/plan", document)[1]["code"] == "policy"  # others could read it
+
+    told = run_documented("policy.md", recipient, tmp_path, satchel, least=4)
+
+    assert '"max_total_bytes": 100000000000' in told
+    assert "at-least-16-characters" not in told
 
 
 def test_models_are_preloaded_before_the_server_answers(
