@@ -49,7 +49,8 @@ def run_graph(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     planned = _job(server, "/plan", offer, workspace)
     plan = object_in(planned, "plan")
     uploads = models_to_send(plan, document)
-    text = "\n".join([plan_text(plan), *uploads_text(document, uploads)])
+    sent = sum(member.size for member in uploads)
+    text = "\n".join([plan_text(plan, sent), *uploads_text(document, uploads)])
     value: dict[str, Any] = {"plan": plan, "prompt_id": None, "outputs": []}
     lost = _lost(plan)
     if arguments.dry_run or lost:

@@ -78,7 +78,8 @@ def failure_of(entry: Mapping[str, Any]) -> str:
 # --- words ---------------------------------------------------------------------------------------
 
 
-def plan_text(plan: Mapping[str, Any]) -> str:
+def plan_text(plan: Mapping[str, Any], uploaded: int = 0) -> str:
+    """The models and node packs of a plan, and how much the server fetches itself."""
     rows = [
         (
             "optional" if model.get("optional") and model.get("state") not in HERE
@@ -95,7 +96,7 @@ def plan_text(plan: Mapping[str, Any]) -> str:
         for pack in plan.get("node_packs") or ()
         if pack.get("state") == "missing"
     ]
-    total = f"To fetch: {size_text(count_of(plan.get('bytes_to_fetch')))}."
+    total = f"To fetch: {size_text(max(0, count_of(plan.get('bytes_to_fetch')) - uploaded))}."
     return "\n".join([table(rows) if rows else "It names no models.", *map(plain, told), total])
 
 

@@ -44,6 +44,14 @@ class PlannedModel:
         return self.model.identity.kind, self.model.identity.sha256
 
     @property
+    def size(self) -> int | None:
+        """Bytes, of the file that is here or of the one that would come; None: nobody tells."""
+        if self.local is not None:
+            return self.local.size
+        member = self.bundled.size if self.bundled is not None else None
+        return self.model.identity.size if self.model.identity.size is not None else member
+
+    @property
     def here(self) -> bool:
         """Whether a file here serves it."""
         return self.state in ("present", "renamed")
@@ -66,7 +74,7 @@ class PlannedModel:
             "source": self.source,
             "known_source": self.bundled is not None or bool(source_of_host(self.source or "")),
             "can_run_code": PurePosixPath(identity.name).suffix.lower() in PICKLE_EXTENSIONS,
-            "bytes": self.local.size if self.local else identity.size,
+            "bytes": self.size,
             "sha256": identity.sha256,
             "fetch": self.target is not None,
             "optional": not self.model.needed,
@@ -99,7 +107,7 @@ class Plan:
 
     @property
     def bytes_to_fetch(self) -> int:
-        return sum(planned.model.identity.size or 0 for planned in self.to_fetch)
+        return sum(planned.size or 0 for planned in self.to_fetch)
 
     @property
     def ok(self) -> bool:

@@ -373,7 +373,8 @@ def test_nothing_is_uploaded_without_agreement_and_it_is_told_what_would_be(
     assert main([*bundle, *more]) == status
 
     assert server.asked(f"{PREFIX}/uploads") == server.asked(f"{PREFIX}/install") == 0
-    assert "To upload from b.zip: 1 model, 7 B." in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "To fetch: 0 B.\nTo upload from b.zip: 1 model, 7 B." in told
 
 
 def test_a_server_that_has_the_models_gets_none(server: Standin, bundle: list[str]):
