@@ -51,6 +51,12 @@ SHARED: list[tuple[str, str, int, dict[str, Any]]] = [
 ]
 LORA_TABLE = "kohya_sdxl.json"
 UNPUBLISHED = "my-own-faces.safetensors"
+FOREIGN: dict[str, Any] = {
+    "id": 20, "type": "Seed (rgthree)", "pos": [1150, 460], "size": [300, 130], "flags": {},
+    "order": 0, "mode": 0, "inputs": [], "outputs": [], "widgets_values": [],
+    "properties": {"cnr_id": "rgthree-comfy", "ver": "1.0.2605082234"},
+}  # fmt: skip
+"""A node of a pack that the machine that is shown does not have."""
 PALETTES = (("dark", ""), ("light", "-light"))
 """The frontend's palettes, and what the names of their pictures end with."""
 
@@ -219,9 +225,7 @@ def _share(comfy: ComfyUI, author: Path) -> dict[str, Any]:
         model for model in exported["extra"]["satchel"]["models"] if model["name"] == SHARED[0][0]
     )
     checkpoint.update(licence="openrail++", nsfw_level=4)
-    exported["extra"]["satchel"]["node_packs"].append(
-        {"cnr_id": "rgthree-comfy", "version": "1.0.2605082234", "node_types": ["Seed (rgthree)"]}
-    )
+    exported["nodes"].append(FOREIGN)
     return exported
 
 
