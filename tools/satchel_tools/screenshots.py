@@ -28,6 +28,7 @@ from .browser import Frontend, chromium, open_frontend
 from .cache import cache_root
 from .chromium import provide_chromium
 from .comfyui import ComfyUI
+from .core_import import make_core_importable
 from .host import Host, provide_host
 from .running import say
 
@@ -67,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     options.to.mkdir(parents=True, exist_ok=True)
     sys.path.insert(0, str(ROOT / "tests"))
+    make_core_importable()
     with tempfile.TemporaryDirectory() as temporary:
         _take_all(find_host(), Path(temporary), options.to)
     for picture in sorted(options.to.glob("*.png")):
