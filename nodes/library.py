@@ -1,8 +1,9 @@
-"""The library of this server: one snapshot, from which pages are told until the next look."""
+"""The library of this server: snapshots, from which pages are told until the next look."""
 
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from typing import Any
 
 from ..satchel.folders import LocalModel
@@ -12,13 +13,16 @@ from ..satchel.shelf import Item, Shelf, Shown, Wanted, make_shelf, page_of
 from ..satchel.used_in import UsageBook
 from .workspace import workspace
 
+MAX_KEPT = 3
+"""Snapshots: so many pages may scroll through different ones."""
+
 
 class ServerLibrary:
-    """Keeps the last snapshot and what was last shown of it; safe from any thread."""
+    """Keeps the last snapshots and what was last shown; safe from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._shelf: Shelf | None = None
+        self._shelves: OrderedDict[str, Shelf] = OrderedDict()
         self._shown: tuple[Shelf, Wanted, Shown] | None = None
         self.usage = UsageBook()
 
@@ -26,15 +30,15 @@ class ServerLibrary:
         """Some files of those that are wanted.
 
         Args:
-            stamp: of an earlier answer, to be told from the same snapshot; empty: the folders are
-                listed anew.
+            stamp: of an earlier answer, to be told from the same snapshot. Without one, or when
+                that is kept no more, the folders are listed anew.
 
         Raises:
             SatchelError: the settings or the catalog cannot be used.
         """
-        shelf = self._shelf
-        if shelf is None or not stamp or shelf.stamp != stamp:
-            shelf = self._look()
+        with self._lock:
+            kept = self._shelves.get(stamp)
+        shelf = kept or self._look()
         shown = self._of(shelf, wanted)
         return {
             "stamp": shelf.stamp,
@@ -55,7 +59,9 @@ class ServerLibrary:
         return model_details(model, workspace().catalog, self._copies(model))
 
     def _copies(self, model: LocalModel) -> list[Item]:
-        shelf = self._shelf or self._look()
+        with self._lock:
+            shelves = list(self._shelves.values())
+        shelf = shelves[-1] if shelves else self._look()
         mine = next((item for item in shelf.items if item.model == model), None)
         if mine is None or not mine.copies:
             return []
@@ -66,7 +72,10 @@ class ServerLibrary:
         space = workspace()
         shelf = make_shelf(listed([], space).models, space.catalog)
         with self._lock:
-            self._shelf = shelf
+            self._shelves[shelf.stamp] = shelf
+            self._shelves.move_to_end(shelf.stamp)
+            while len(self._shelves) > MAX_KEPT:
+                self._shelves.popitem(last=False)
         return shelf
 
     def _of(self, shelf: Shelf, wanted: Wanted) -> Shown:

@@ -106,12 +106,7 @@ class Shelf:
             and (item.update or not wanted.updates)
             and (item.copies or not wanted.duplicates)
         ]
-        tests = {"kinds": wanted.kinds, "base_models": wanted.base_models, "tags": wanted.tags}
-        facets = {
-            name: _counts(found, name, {key: tests[key] for key in tests if key != name})
-            for name in tests
-        }
-        shown = [item for item in found if _passes(item, tests)]
+        shown, facets = _restricted(found, wanted)
         return Shown(tuple(_sorted(shown, wanted, ranks)), facets)
 
 
@@ -174,10 +169,13 @@ def _has_update(
 
 def _ranks(wanted: Wanted, catalog: Catalog) -> dict[str, int]:
     """Real path -> place among the results of a search."""
-    found = find(wanted.query, catalog, limit=MAX_FOUND)
-    keys = [model.key for model in found.models]
-    if found.how not in _SURE:
-        keys += [row.path for row in catalog.search.find(wanted.query, limit=MAX_FOUND)]
+    keys: list[str] = []
+    if find(wanted.query, catalog, limit=1).how != "words":
+        found = find(wanted.query, catalog, limit=MAX_FOUND)
+        keys = [model.key for model in found.models]
+        if found.how in _SURE:
+            return {key: rank for rank, key in enumerate(keys)}
+    keys += catalog.search.paths(wanted.query)
     return {key: rank for rank, key in enumerate(dict.fromkeys(keys))}
 
 
@@ -188,23 +186,34 @@ def _values(item: Item, name: str) -> Sequence[str]:
     return (value,) if value else ()
 
 
-def _passes(item: Item, tests: Mapping[str, Sequence[str]]) -> bool:
-    """All tags that are wanted, and one of the folders and base models."""
-    for name, wanted in tests.items():
-        values = _values(item, name)
-        matches = [value in values for value in wanted]
-        if wanted and not (all(matches) if name == "tags" else any(matches)):
-            return False
-    return True
+def _restricted(
+    items: Sequence[Item], wanted: Wanted
+) -> tuple[list[Item], dict[str, list[tuple[str, int]]]]:
+    """Those with one of the folders, one of the base models and all of the tags, and what each of
+    the three could be instead."""
+    tests = {"kinds": wanted.kinds, "base_models": wanted.base_models, "tags": wanted.tags}
+    counted: dict[str, Counter[str]] = {name: Counter() for name in tests}
+    shown = []
+    for item in items:
+        failed = [
+            name
+            for name, chosen in tests.items()
+            if chosen and not _matches(_values(item, name), chosen, every=name == "tags")
+        ]
+        if not failed:
+            shown.append(item)
+        if len(failed) < 2:
+            for name in failed or tests:
+                counted[name].update(_values(item, name))
+    return shown, {name: _most(counts, name) for name, counts in counted.items()}
 
 
-def _counts(
-    items: Sequence[Item], name: str, others: Mapping[str, Sequence[str]]
-) -> list[tuple[str, int]]:
-    counted = Counter(
-        value for item in items if _passes(item, others) for value in _values(item, name)
-    )
-    most = sorted(counted.items(), key=lambda entry: (-entry[1], entry[0].casefold()))
+def _matches(values: Sequence[str], chosen: Sequence[str], *, every: bool) -> bool:
+    return (all if every else any)(value in values for value in chosen)
+
+
+def _most(counts: Counter[str], name: str) -> list[tuple[str, int]]:
+    most = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0].casefold()))
     return most[:MAX_TAGS] if name == "tags" else most
 
 

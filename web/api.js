@@ -45,6 +45,34 @@ export class SatchelApi {
   }
 
   /**
+   * @param {string} route below /satchel/v1
+   * @returns {Promise<any>}
+   */
+  get(route) {
+    return this.#request('GET', route)
+  }
+
+  /**
+   * @param {string} route below /satchel/v1
+   * @param {Record<string, unknown>} body
+   * @returns {Promise<any>}
+   */
+  post(route, body) {
+    return this.#request('POST', route, body)
+  }
+
+  /**
+   * @param {string} event the server's, such as `satchel.queue`
+   * @param {(detail: any) => void} heard
+   * @returns {() => void} stops listening
+   */
+  on(event, heard) {
+    const listen = (/** @type {any} */ happened) => heard(happened.detail)
+    this.api.addEventListener(event, listen)
+    return () => this.api.removeEventListener(event, listen)
+  }
+
+  /**
    * A plan made from what is known already: no file is read and no marketplace is asked.
    *
    * @param {SentDocument} document

@@ -13,6 +13,7 @@ import { BLOCK_WEIGHTS, addBlockEditor } from './widgets/block_editing.js'
 import { KnownNames } from './lib/row_view.js'
 import { LORA_STACK, addStack, restoreRowsOnLoad } from './widgets/lora_stack.js'
 import { PresetContent } from './widgets/preset_content.js'
+import { sidebarExtension } from './sidebar/index.js'
 import { RowFactsBook } from './widgets/stack/row_facts.js'
 import { watchTexts } from './widgets/text_cursor.js'
 
@@ -29,6 +30,7 @@ export function install(app, api) {
   const satchel = new SatchelApi(api)
   app.registerExtension(portabilityExtension(app, satchel))
   app.registerExtension(conversionExtension(app, satchel))
+  app.registerExtension(sidebarExtension(app, satchel))
 }
 
 /**
@@ -76,7 +78,10 @@ function loraStackExtension(app, api) {
           content: say('presets.open'),
           callback: () => void openStackPresets(node, app, satchel, loras.names),
         },
-        { content: say('words.open'), callback: () => void openTriggerWords(node, app, satchel) },
+        {
+          content: say('words.open'),
+          callback: () => void openTriggerWords(node, app, satchel, loras.names),
+        },
       ]
     },
     async refreshComboInNodes() {

@@ -10,6 +10,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from .database import Database
 from .files import COLUMNS, FileRow, read_row
@@ -38,8 +39,18 @@ class SearchIndex:
         with self._database.reading() as db:
             rows = []
             if self._database.has_full_text:
-                rows = _full_text(db, words, kinds, limit)
-            return rows or _anywhere(db, words, kinds, limit)
+                rows = _full_text(db, words, kinds, limit, COLUMNS)
+            return list(map(read_row, rows or _anywhere(db, words, kinds, limit, COLUMNS)))
+
+    def paths(self, text: str) -> list[str]:
+        """Real paths of all files that `find` would give, in its order."""
+        words = _WORD.findall(text.casefold())
+        if not words:
+            return []
+        self._refresh()
+        with self._database.reading() as db:
+            rows = _full_text(db, words, (), -1, "path") if self._database.has_full_text else []
+            return [path for (path,) in rows or _anywhere(db, words, (), -1, "path")]
 
     def _refresh(self) -> None:
         full = self._database.has_full_text
@@ -90,34 +101,32 @@ def _index(
 
 
 def _full_text(
-    db: sqlite3.Connection, words: Sequence[str], kinds: Sequence[str], limit: int
-) -> list[FileRow]:
+    db: sqlite3.Connection, words: Sequence[str], kinds: Sequence[str], limit: int, columns: str
+) -> list[tuple[Any, ...]]:
     # In quotes, since a user's `NOT` or `*` is a word like others.
     query = " ".join(f'"{word}"*' for word in words)
-    found = db.execute(
-        f"SELECT {_of('files')} FROM full_text JOIN files ON files.id = full_text.rowid"
+    return db.execute(
+        f"SELECT {_of('files', columns)} FROM full_text JOIN files ON files.id = full_text.rowid"
         f" WHERE full_text MATCH ? AND gone_at IS NULL {_of_kinds(kinds)}"
         f" ORDER BY bm25(full_text, {_WEIGHTS}), files.name LIMIT ?",
         (query, *kinds, limit),
-    )
-    return list(map(read_row, found))
+    ).fetchall()
 
 
 def _anywhere(
-    db: sqlite3.Connection, words: Sequence[str], kinds: Sequence[str], limit: int
-) -> list[FileRow]:
+    db: sqlite3.Connection, words: Sequence[str], kinds: Sequence[str], limit: int, columns: str
+) -> list[tuple[Any, ...]]:
     anywhere = " || ' ' || ".join(f"texts.{column}" for column in _TEXT_COLUMNS)
     tests = " AND ".join(f"instr(lower({anywhere}), ?) > 0" for _ in words)
-    found = db.execute(
-        f"SELECT {_of('files')} FROM texts JOIN files ON files.id = texts.file"
+    return db.execute(
+        f"SELECT {_of('files', columns)} FROM texts JOIN files ON files.id = texts.file"
         f" WHERE {tests} AND gone_at IS NULL {_of_kinds(kinds)} ORDER BY files.name LIMIT ?",
         (*words, *kinds, limit),
-    )
-    return list(map(read_row, found))
+    ).fetchall()
 
 
-def _of(table: str) -> str:
-    return ", ".join(f"{table}.{column}" for column in COLUMNS.split(", "))
+def _of(table: str, columns: str) -> str:
+    return ", ".join(f"{table}.{column}" for column in columns.split(", "))
 
 
 def _of_kinds(kinds: Sequence[str]) -> str:

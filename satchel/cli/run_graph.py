@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -20,8 +21,10 @@ from ..errors import (
     SatchelError,
 )
 from ..file_names import checked_name
+from ..folders import posix_name
 from ..progress import Progress
 from ..workflow.bundle_inputs import MAX_INPUT_BYTES, needed_inputs, with_input_names
+from ..workflow.bundle_reader import MODELS
 from ..workflow.documents import WorkflowDocument, read_file
 from ..workflow.runnable import check_runnable
 from ..workspace import Workspace
@@ -45,7 +48,7 @@ def run_graph(arguments: argparse.Namespace, workspace: Workspace) -> Result:
     body = _body(document, include_optional=arguments.all)
     planned = _job(server, "/plan", body, workspace)
     plan = object_in(planned, "plan")
-    text = plan_text(plan)
+    text = "\n".join([plan_text(plan), *_left_here(plan, document)])
     value: dict[str, Any] = {"plan": plan, "prompt_id": None, "outputs": []}
     lost = _lost(plan)
     if arguments.dry_run or lost:
@@ -99,6 +102,25 @@ def _lost(plan: Mapping[str, Any]) -> tuple[str, ...]:
         f"{model.get('name')} ({model.get('state')}): {model.get('reason')}"
         for model in models_of(plan)
         if model.get("state") not in HERE and not model.get("fetch") and not model.get("optional")
+    )
+
+
+def _left_here(plan: Mapping[str, Any], document: WorkflowDocument) -> tuple[str, ...]:
+    """Why the models in a bundle are not used, where the server lacks some, and what uses them."""
+    members = document.bundle.members if document.bundle is not None else {}
+    absent = (
+        f"{MODELS}{model.get('directory')}/{posix_name(str(model.get('name')))}"
+        for model in models_of(plan)
+        if model.get("state") not in HERE
+    )
+    if not any(name in members for name in absent):
+        return ()
+    return (
+        plain(
+            f"The models in {document.name} stay here: the server fetches from their sources what"
+            " it lacks. To use those in the bundle, run on the server's machine: satchel install"
+            f" {shlex.quote(document.name)} --models /path/to/ComfyUI"
+        ),
     )
 
 

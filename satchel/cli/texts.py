@@ -112,10 +112,20 @@ def convert_text(path: Path, made: Conversion, output: Path | None) -> str:
 
 def verify_text(path: Path, models: Sequence[VerifiedModel]) -> str:
     """One line per model, and what to do about those that nothing pins."""
-    rows = [(model.model.identity.name, model.model.identity.kind, model.state) for model in models]
+    rows = [
+        (model.model.identity.name, model.model.identity.kind, model.state, _here_as(model))
+        for model in models
+    ]
     unpinned = any(model.state == "unpinned" for model in models)
     note = "Unpinned: nothing says which bytes. `satchel lock --write` pins them as they are now."
     return _titled(path, rows, [note] if unpinned else [])
+
+
+def _here_as(model: VerifiedModel) -> str:
+    """Under which name the bytes are here, where that is not the workflow's."""
+    wanted = host_name(model.model.identity.name)
+    local = host_name(model.local.name) if model.local is not None else wanted
+    return "" if local == wanted else f"here as {local}"
 
 
 def identify_text(value: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from ..folders import LocalModel
@@ -56,7 +57,10 @@ def _verify(model: LockedModel, workspace: Workspace) -> VerifiedModel:
         return VerifiedModel(model, "verified", local, actual)
     elsewhere = workspace.library().find_by_digest(identity.kind, identity.sha256, identity.size)
     if elsewhere and _rehash(elsewhere, workspace) == identity.sha256:
-        return VerifiedModel(model, "renamed", elsewhere, identity.sha256)
+        # In another folder below the same kind it is the same name, as in a plan.
+        same_name = PurePosixPath(elsewhere.name).name == PurePosixPath(identity.name).name
+        state: VerifyState = "verified" if same_name else "renamed"
+        return VerifiedModel(model, state, elsewhere, identity.sha256)
     return VerifiedModel(model, "differs" if local else "missing", local, actual)
 
 

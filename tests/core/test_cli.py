@@ -43,7 +43,8 @@ COMMANDS = (
 PLAN_KEYS = {"models", "node_packs", "notes", "bytes_to_fetch", "bytes_free", "ok", "installable"}
 PLANNED_KEYS = {"name", "directory", "state", "local", "source", "bytes", "fetch", "reason",
                 "used_by", "sha256", "optional", "hints", "licence", "nsfw_level", "base_model",
-                "trigger_words", "gated", "known_source", "can_run_code"}  # fmt: skip
+                "trigger_words", "gated", "permissions", "known_source",
+                "can_run_code"}  # fmt: skip
 IDENTIFY_KEYS = {"name", "path", "size", "sha256", "autov3", "kind", "architecture", "candidates",
                  "dialect", "algorithm", "rank", "trainer", "trigger_words",
                  "claimed_base_model", "training_resolution", "digests", "unavailable", "claims",

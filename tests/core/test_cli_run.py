@@ -313,3 +313,22 @@ def test_images_of_a_bundle_are_uploaded_and_named_as_the_server_calls_them(
     assert len(uploads) == 1
     assert b"a cat" in uploads[0]
     assert queued[0]["prompt"]["1"]["inputs"]["image"] == "sub/cat (1).png"
+
+
+@pytest.mark.parametrize(("plan", "member", "told"), [
+    (PLAN, "models/vae/a.safetensors", True), (PLAN, "models/vae/b.safetensors", False),
+    (HERE, "models/vae/a.safetensors", False),
+])  # fmt: skip
+def test_that_a_bundles_models_stay_here_is_told_with_the_command_that_uses_them(
+    server: Standin, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    plan: dict[str, Any], member: str, told: bool,
+):  # fmt: skip
+    server.answers[f"{PREFIX}/jobs/p"] = {"state": "done", "result": {"plan": plan, "prompt": API}}
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("b.api.json", json.dumps(API))
+        archive.writestr(member, b"weights")
+
+    main(["run", str(tmp_path / "b.zip"), "--server", server.url, "--dry-run"])
+
+    printed = capsys.readouterr().out
+    assert ("satchel install b.zip --models" in printed) is told

@@ -49,6 +49,10 @@ def tables(text: str) -> list[list[int]]:
     return [table for table in found if table]
 
 
+def items(text: str) -> int:
+    return len(re.findall(r"^(?:- |\d+\. )", prose(text), re.MULTILINE))
+
+
 def parameters(text: str) -> list[str]:
     """What is code in the first cells of tables: names of inputs, which no language changes."""
     firsts = re.findall(r"^\| (.*?) \|", prose(text), re.MULTILINE)
@@ -64,6 +68,7 @@ def test_a_translated_page_has_the_parts_of_the_english_one(node: str, language:
     english, translated = page(node), page(node, language)
 
     assert headings(translated) == headings(english)
+    assert items(translated) == items(english)
     assert tables(translated) == tables(english)
     assert parameters(translated) == parameters(english)
     assert fences(translated) == fences(english)

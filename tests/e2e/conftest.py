@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
     from satchel_tools.browser import Frontend
 
+GOOD_TOKEN = "e2e-secret-0123456789"
+"""One that the marketplace accepts."""
 NEEDED = ("SATCHEL_HOST_DIR", "SATCHEL_HOST_PYTHON", "SATCHEL_CHROMIUM")
 
 
@@ -43,7 +45,7 @@ def paths() -> SimpleNamespace:
 
 @pytest.fixture(scope="session")
 def session_market(paths: SimpleNamespace) -> Iterator[Marketplace]:
-    with Marketplace() as market:
+    with Marketplace(keys=(GOOD_TOKEN,)) as market:
         yield market
 
 
@@ -55,13 +57,21 @@ def market(session_market: Marketplace) -> Iterator[Marketplace]:
 
 
 @pytest.fixture(scope="session")
+def credentials(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps tokens that are set; there is no such file yet."""
+    return tmp_path_factory.mktemp("tokens") / "credentials.json"
+
+
+@pytest.fixture(scope="session")
 def comfy(
     paths: SimpleNamespace,
     session_market: Marketplace,
+    credentials: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ComfyUI]:
     env = {
         **session_market.environment,
+        "SATCHEL_CREDENTIALS": str(credentials),
         "SATCHEL_TRUSTED_ORIGINS": f"{session_market.site_url},{session_market.storage_url}",
     }
     with ComfyUI(paths, tmp_path_factory.mktemp("comfy"), env=env) as server:

@@ -117,3 +117,9 @@ def test_loras_without_words_are_told(open_page: OpenPage, worded: Path) -> None
     panel = words_panel(page)
     panel.get_by_text("Nothing is known of trigger words of these LoRAs.").wait_for()
     panel.get_by_role("button", name="Close trigger words").click()
+
+    page.load(graph("gone.safetensors"))
+    stack(page).wait_for()
+    words_panel(page).get_by_text("This stack has no LoRAs that are here.").wait_for()
+    page.page.keyboard.press("Escape")
+    panel.wait_for(state="detached")

@@ -15,7 +15,7 @@ OPEN = {
 }  # fmt: skip
 """They read what ComfyUI shows anyway, ask about digests of a graph at most, and change nothing;
 `/run` queues what needs no installation, as ComfyUI's own route does, and refuses the rest;
-`/bundle` packs no models for them."""
+`/bundle` refuses to pack models."""
 
 
 class _Transport:

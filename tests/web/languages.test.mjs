@@ -48,12 +48,15 @@ const QUOTED = /(['"`])(?:(?!\1).)*\1/g
 /** What the host translates by ids, what is for the log, and what nobody sees. */
 const OTHERS = /^\s*(\*|\/\/|\/\*|import |(name|label|tooltip): )|console\.|throw new \w*Error\(['"`]/
 
+/** They are called so in every language. */
+const PRODUCTS = /'Hugging Face'/g
+
 /** Texts in quotes that look like sentences: a capital first, several words; names of keys do not. */
 function englishIn(source) {
   return source
     .split('\n')
     .filter((line) => !OTHERS.test(line))
-    .flatMap((line) => line.match(QUOTED) ?? [])
+    .flatMap((line) => line.replaceAll(PRODUCTS, '').match(QUOTED) ?? [])
     .filter((text) => {
       const words = text.slice(1, -1).replace(/\$\{[^}]*\}/g, '')
       return /^(?!(Alt|Ctrl) )[A-Z]/.test(words) && /[a-z]{2}/.test(words) && words.includes(' ')

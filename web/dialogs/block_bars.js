@@ -74,6 +74,10 @@ export class BlockBars {
     this.draw()
   }
 
+  focus() {
+    this.#bars[0]?.focus()
+  }
+
   /** @param {Record<string, number>} byName how strong each slot is, 1 the strongest */
   showShares(byName) {
     this.#shares = byName

@@ -103,12 +103,14 @@ class BlockEditor {
       element('p', { class: 'satchel-help' }, say('blocks.help')),
       labelled(say('blocks.text'), this.text),
     )
+    // Before it is there: a button that is disabled while it has the focus loses it to the graph.
+    this.applyButton.disabled = true
     this.modal.showFooter(
       button(say('blocks.cancel'), () => this.#close()),
       this.applyButton,
     )
-    this.applyButton.disabled = true
     await this.#ask(this.request)
+    this.bars.focus()
     // From here on the text holds all of it.
     this.request = { ...this.request, before: '', seed: 0 }
   }

@@ -5,7 +5,7 @@
 
 import { holds, insertion, phrases, removal } from '../lib/word_places.js'
 import { shortName } from '../lib/rows.js'
-import { savedRows } from '../lib/stack_presets.js'
+import { rowsHere, savedRows } from '../lib/stack_presets.js'
 import { say } from '../lib/strings.js'
 import { readRows } from '../widgets/lora_rows.js'
 import { lastText, titleOf, typeInto } from '../widgets/text_cursor.js'
@@ -27,10 +27,11 @@ let opened = null
  * @param {Node} node a LoRA Stack
  * @param {ComfyApp} app
  * @param {import('../api.js').SatchelApi} satchel
+ * @param {readonly string[]} names of all LoRA files
  */
-export function openTriggerWords(node, app, satchel) {
+export function openTriggerWords(node, app, satchel, names) {
   opened?.close()
-  opened = new WordsPanel(node, app, satchel)
+  opened = new WordsPanel(node, app, satchel, names)
   return opened.open()
 }
 
@@ -43,9 +44,11 @@ class WordsPanel {
    * @param {Node} node
    * @param {ComfyApp} app
    * @param {import('../api.js').SatchelApi} satchel
+   * @param {readonly string[]} names
    */
-  constructor(node, app, satchel) {
+  constructor(node, app, satchel, names) {
     loadStyles()
+    this.names = names
     this.node = node
     this.app = app
     this.satchel = satchel
@@ -72,35 +75,28 @@ class WordsPanel {
   }
 
   async open() {
-    const names = savedRows(readRows(this.node)).map(({ lora }) => lora)
     document.body.append(this.root)
     const { signal } = this.#watching
     for (const type of ['focusin', 'input']) {
       document.addEventListener(type, () => this.#standing(), { signal })
     }
     this.corner.focus()
-    if (names.length === 0) return this.#say(say('words.noLoras'))
+    const loras = this.#loras()
+    if (loras.length === 0) return this.#say(say('words.noLoras'))
     this.#say(say('words.loading'))
     try {
-      this.#show(await this.#known([...new Set(names)]))
+      this.#show(await this.satchel.wordsOf(loras))
     } catch (error) {
       const { message, lines } = errorLines(error)
       this.#say([message, ...lines].join(' '))
     }
   }
 
-  /**
-   * What is known of each; a file that is missing has nothing to tell.
-   *
-   * @param {string[]} names
-   */
-  async #known(names) {
-    const asked = names.map((name) => this.satchel.wordsOf([name]).catch((error) => ({ error })))
-    const answers = await Promise.all(asked)
-    const found = answers.flatMap((answer) => (Array.isArray(answer) ? answer : []))
-    const failed = answers.find((answer) => 'error' in answer && answer.error?.code !== 'model_not_found')
-    if (found.length === 0 && failed && 'error' in failed) throw failed.error
-    return found
+  /** The stack's files that are here: of others nothing is known. */
+  #loras() {
+    const here = new Set(this.names)
+    const loras = rowsHere(savedRows(readRows(this.node)), this.names).map(({ lora }) => lora)
+    return [...new Set(loras)].filter((lora) => here.has(lora))
   }
 
   /** @param {KnownWords[]} loras */

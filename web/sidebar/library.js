@@ -14,6 +14,8 @@ import { LoraDrops } from './lora_drops.js'
 /** @typedef {import('../types/satchel').LibraryModel} LibraryModel */
 /** @typedef {import('../types/satchel').LibraryPage} LibraryPage */
 
+const QUEUE_EVENT = 'satchel.queue'
+
 export class LibraryView {
   id = 'library'
   /** Of the server's snapshot that is shown. */
@@ -34,7 +36,7 @@ export class LibraryView {
     this.satchel = satchel
     this.drops = new LoraDrops(app)
     this.pages = new Pages(
-      async (offset, limit) => (await this.#ask({ offset, limit, stamp: this.#stamp })).models,
+      (offset, limit) => this.#page(offset, limit),
       (error) => this.#fail(error),
     )
     this.filters = new LibraryFilters(() => void this.#show(false), () => this.grid.focus())
@@ -44,7 +46,7 @@ export class LibraryView {
       open: (model) => this.open(model),
       drag: (event, model) => this.drops.drag(event, model.name),
     })
-    this.status = element('p', { class: 'satchel-side-status', role: 'status' })
+    this.status = element('p', { class: 'satchel-lib-status', role: 'status' })
     this.hint = element('div', { class: 'satchel-hint' })
     const again = button('', () => void this.#look(), 'satchel-corner pi pi-refresh')
     again.setAttribute('aria-label', say('side.lib.refresh'))
@@ -69,17 +71,20 @@ export class LibraryView {
     loadStyles()
     loadStyles('sidebar/library.css')
     this.drops.start()
+    this.satchel.api.addEventListener(QUEUE_EVENT, this.#queueChanged)
     void this.#look()
   }
 
   hidden() {
     this.drops.stop()
+    this.satchel.api.removeEventListener(QUEUE_EVENT, this.#queueChanged)
   }
 
-  /** Shows only the files that have a newer version, as a notification of these leads to. */
-  showUpdates() {
-    this.#showList()
-    this.filters.onlyUpdates()
+  /** A download that ended is a new file. */
+  #queueChanged = (/** @type {any} */ event) => {
+    if (event.detail?.state !== 'done') return
+    this.#isStale = true
+    if (this.list.isConnected) void this.#look()
   }
 
   /**
@@ -136,18 +141,19 @@ export class LibraryView {
 
   /** Lists the folders anew. */
   #look() {
-    const isSame = this.#stamp !== ''
-    this.#stamp = ''
-    return this.#show(isSame)
+    return this.#show(this.#stamp !== '', '')
   }
 
-  /** @param {boolean} stay whether it is the same list, looked at again */
-  async #show(stay) {
+  /**
+   * @param {boolean} stay whether it is the same list, looked at again
+   * @param {string} stamp of the snapshot to show; empty for a new one
+   */
+  async #show(stay, stamp = this.#stamp) {
     this.#generation += 1
     const generation = this.#generation
     if (!this.status.textContent) this.status.textContent = say('side.lib.loading')
     try {
-      const page = await this.#ask({ offset: 0, limit: this.pages.size, stamp: this.#stamp })
+      const page = await this.#ask({ offset: 0, limit: this.pages.size, stamp })
       if (generation !== this.#generation) return
       this.#stamp = page.stamp
       this.#isStale = false
@@ -158,6 +164,18 @@ export class LibraryView {
     } catch (error) {
       if (generation === this.#generation) this.#fail(error)
     }
+  }
+
+  /**
+   * @param {number} offset
+   * @param {number} limit
+   */
+  async #page(offset, limit) {
+    const asked = this.#stamp
+    const { models, stamp } = await this.#ask({ offset, limit, stamp: asked })
+    // The server does not have the snapshot any more: this page belongs to another list.
+    if (stamp !== asked && asked === this.#stamp) void this.#show(true, stamp)
+    return models
   }
 
   /**

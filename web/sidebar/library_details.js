@@ -36,7 +36,7 @@ export class LibraryDetailsView {
     this.file = { kind: model.directory, name: model.name }
     const { folder, file } = nameParts(model.name)
     this.heading = element('h3', { tabindex: '-1' }, model.title || file)
-    this.status = element('p', { class: 'satchel-side-status', role: 'status' })
+    this.status = element('p', { class: 'satchel-lib-status', role: 'status' })
     this.body = element('div', { class: 'satchel-sections' })
     const back = button('', events.back, 'satchel-corner pi pi-arrow-left')
     back.setAttribute('aria-label', say('side.lib.back'))
@@ -100,7 +100,7 @@ export class LibraryDetailsView {
     const send = button(say('side.lib.send'), this.events.send, 'satchel-main')
     send.title = say('side.lib.sendHint')
     const isLora = this.model.directory === 'loras'
-    return element('div', { class: 'satchel-side-buttons' }, ...(isLora ? [send] : []), ...links)
+    return element('div', { class: 'satchel-lib-buttons' }, ...(isLora ? [send] : []), ...links)
   }
 
   /** @param {Details} told */
@@ -145,12 +145,14 @@ export class LibraryDetailsView {
    * @param {HTMLButtonElement} get
    */
   async #get(version, get) {
-    get.disabled = true
+    // Disabling it would take the focus away.
+    if (get.getAttribute('aria-disabled') === 'true') return
+    get.setAttribute('aria-disabled', 'true')
     try {
       await this.satchel.queueDownload(version.air ?? '', this.model.directory)
       this.status.textContent = say('side.lib.queued', { version: version.version })
     } catch (error) {
-      get.disabled = false
+      get.removeAttribute('aria-disabled')
       this.#fail(error)
     }
   }
@@ -179,22 +181,18 @@ export class LibraryDetailsView {
     words.value = told.note.trigger_words.join(', ')
     const save = button(say('side.lib.save'), () => void keep())
     const said = element('span', { role: 'status' })
-    save.disabled = true
     const changed = () => {
-      save.disabled = false
       said.textContent = ''
     }
     text.addEventListener('input', changed)
     words.addEventListener('input', changed)
     const keep = async () => {
-      save.disabled = true
       try {
         const note = { text: text.value, trigger_words: wordsOf(words.value) }
         await this.satchel.saveNote(this.file, note)
         said.textContent = say('side.lib.saved')
         this.events.noted()
       } catch (error) {
-        save.disabled = false
         said.textContent = errorLines(error).message
       }
     }
@@ -203,7 +201,7 @@ export class LibraryDetailsView {
       say('side.lib.notes'),
       text,
       element('label', { class: 'satchel-labelled' }, element('span', {}, say('side.lib.ownWords')), words),
-      element('div', { class: 'satchel-side-buttons' }, save, said),
+      element('div', { class: 'satchel-lib-buttons' }, save, said),
       ...others.map((note) =>
         element('blockquote', {}, element('cite', {}, note.origin), element('p', {}, note.text)),
       ),

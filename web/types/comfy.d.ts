@@ -175,6 +175,18 @@ export interface Canvas {
   processMouseUp(event: PointerEvent): void
 }
 
+/** A tab of the host's sidebar. It calls `render` whenever it draws the sidebar. */
+export interface SidebarTab {
+  id: string
+  icon: string
+  title: string
+  tooltip?: string
+  type: 'custom'
+  iconBadge?: string | null
+  render(place: HTMLElement): void
+  destroy?(): void
+}
+
 export interface ComfyApp {
   rootGraph: Graph
   canvas: Canvas
@@ -183,6 +195,8 @@ export interface ComfyApp {
     command: { execute(id: string): Promise<void> }
     setting: { get(id: string): unknown; set(id: string, value: unknown): Promise<void> }
     workflow: { activeWorkflow: Workflow | null }
+    registerSidebarTab(tab: SidebarTab): void
+    sidebarTab?: { sidebarTabs: SidebarTab[] }
   }
   ui: { settings: EventTarget }
   registerExtension(extension: Record<string, unknown>): void

@@ -16,6 +16,8 @@ export interface PlannedModel {
   /** Whether an installation would fetch it. */
   fetch: boolean
   bytes: number | null
+  sha256?: string | null
+  base_model?: string
   reason: string | null
   used_by: string[]
   /** Only nodes that do not run name it. */
@@ -340,4 +342,106 @@ export interface KnownWords {
   name: string
   /** `user`, a marketplace, `header`, or a format of other programs' files. */
   words_by_origin: { origin: string; words: string[] }[]
+}
+
+/** What the catalog knows of a file that is here. */
+export interface ModelFacts {
+  name: string
+  directory: string | null
+  sha256: string | null
+  source: string | null
+  base_model: string | null
+  licence: string | null
+  nsfw_level: number
+}
+
+export interface QueueEntry {
+  id: number
+  name: string
+  directory: string
+  /** Host name of the site it comes from. */
+  source: string | null
+  sha256: string | null
+  state: 'queued' | 'running' | 'paused' | 'done' | 'failed' | 'cancelled'
+  priority: number
+  position: number
+  done: number
+  total: number | null
+  bytes_per_s: number
+  seconds_left: number | null
+  attempts: number
+  /** Seconds since 1970. */
+  retry_at: number | null
+  error: ErrorBody | null
+  note: string
+}
+
+export interface PublishedFile {
+  name: string
+  /** Empty when the source does not tell it. */
+  directory: string
+  sha256: string | null
+  size: number | null
+  sources: { kind: string; url: string }[]
+  file_type: string
+  format: string
+  precision: string
+  primary: boolean
+  warnings: string[]
+}
+
+export interface PublishedVersion {
+  source: string
+  model_name: string
+  version_name: string
+  page_url: string
+  model_type: string
+  base_model: string
+  author: string
+  description: string
+  trigger_words: string[]
+  licence: string
+  permissions: Record<string, boolean | string>
+  nsfw_level: number
+  published_at: string
+  status: string
+  files: PublishedFile[]
+}
+
+export interface TokenStatus {
+  source: string
+  set: boolean
+  /** The variable that holds it, or `file`. */
+  from: string | null
+  state?: 'unset' | 'accepted' | 'refused' | 'unknown'
+}
+
+export interface ServerStatus {
+  policy: {
+    remote: 'token' | 'anyone'
+    operator_token: boolean
+    formats: string[] | null
+    max_file_bytes: number | null
+    max_total_bytes: number | null
+  }
+  rules: {
+    sources: Record<string, boolean>
+    pickle: boolean
+    node_downloads: 'ask' | 'allow'
+    background_hashing: boolean
+    update_check_hours: number
+  }
+}
+
+export interface KnownUpdates {
+  /** Changes with the versions told of; empty when there are none. */
+  stamp: string
+  checked: number
+  updates: {
+    name: string
+    directory: string | null
+    model: string
+    version: string
+    newer: { version: string; base_model: string; air: string | null }[]
+  }[]
 }

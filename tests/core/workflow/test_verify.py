@@ -11,6 +11,7 @@ from support.graphs import ui_graph, ui_node
 from support.models import write_safetensors
 from support.workspaces import make_workspace
 
+from satchel.cli.texts import verify_text
 from satchel.errors import CancelledError
 from satchel.identity import ModelIdentity
 from satchel.progress import Cancellation
@@ -150,3 +151,16 @@ def test_verifying_can_be_cancelled(workspace: Workspace, document: WorkflowDocu
 
     with pytest.raises(CancelledError):
         verify_document(document, workspace.watched(lambda _: None, cancellation))
+
+
+def test_a_file_in_another_folder_is_verified_and_its_place_is_told(
+    workspace: Workspace, document: WorkflowDocument, ink: Path
+):
+    ink.parent.joinpath("style").mkdir()
+    ink.rename(ink.parent / "style" / ink.name)
+
+    value = verified(document, workspace)
+    (model,) = verify_document(document, workspace)
+
+    assert (value["state"], value["local"]) == ("verified", os.path.join("style", ink.name))
+    assert f"here as {value['local']}" in verify_text(Path("x.json"), [model])

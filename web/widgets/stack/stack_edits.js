@@ -304,7 +304,10 @@ export class StackEdits {
         const { app, satchel, names } = this.host
         void openStackPresets(this.node, app, satchel, names)
       },
-      words: () => void openTriggerWords(this.node, this.host.app, this.host.satchel),
+      words: () => {
+        const { app, satchel, names } = this.host
+        void openTriggerWords(this.node, app, satchel, names)
+      },
       removeAll: () => {
         this.#rearrange([])
         this.#sayRemoved(say('rows.allRemoved'))
