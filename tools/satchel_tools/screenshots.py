@@ -172,7 +172,7 @@ def _take_stack(
     graph = _example(ROWS)
     (stack,) = (node for node in graph["nodes"] if node["id"] == STACK)
     slots = [{**slot, "link": None} for slot in stack["inputs"]]
-    stack = {**stack, "pos": [60, 60], "size": [380, 60], "inputs": slots}
+    stack = {**stack, "pos": [60, 60], "size": [440, 60], "inputs": slots}
     page.load({**graph, "nodes": [stack], "links": []}, name="stack")
     page.run("() => { app.canvas.ds.offset = [200, 80]; app.canvas.ds.scale = 1 }")
     page.page.wait_for_timeout(500)
