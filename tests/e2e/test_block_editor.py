@@ -179,13 +179,13 @@ def test_a_curve_goes_from_one_slot_to_another_by_keys(
 def test_how_strong_the_lora_is_in_each_slot_is_shown_and_said(
     open_page: OpenPage, loras: Path
 ) -> None:
-    page = open_page()
     only_sdxl = "transformer_blocks_1_attn1_to_q"
     shapes = {
         f"lora_unet_input_blocks_4_1_{only_sdxl}.diff": (640, 640),
         f"lora_unet_middle_block_1_{only_sdxl}.diff": (1280, 1280),
     }
     write_safetensors(loras / "style/ink.safetensors", shapes, dtype="F16", element=HALF_ONE)
+    page = open_page()
     page.load(saved_stack([True, "style/ink.safetensors", 1, 1, ""]))
     dialog = open_editor(page)
     dialog.get_by_text("Behind a bar: how strong this LoRA is").wait_for()

@@ -61,11 +61,16 @@ def open_library(page: Frontend) -> Locator:
     page.run(_OPEN, f"/extensions/{PACK_NAME}/")
     library = page.page.locator(".satchel-library")
     library.locator(".satchel-card").first.wait_for()
-    library.get_by_label("Folder", exact=True).select_option("loras")
-    page.page.wait_for_function(
+    only_loras(library)
+    return library
+
+
+def only_loras(library: Locator) -> None:
+    with library.page.expect_response("**/satchel/v1/library"):
+        library.get_by_label("Folder", exact=True).select_option("loras")
+    library.page.wait_for_function(
         "() => !document.querySelector('.satchel-card:not([data-model^=\"loras/\"])')"
     )
-    return library
 
 
 def cards(library: Locator) -> Locator:
@@ -95,7 +100,7 @@ def test_files_are_found_by_words_and_filters(open_page: OpenPage, files: Path) 
     library.get_by_role("searchbox").fill("no such thing")
     library.get_by_text("No file is like that.").wait_for()
     library.get_by_role("button", name="Show all").click()
-    library.get_by_label("Folder", exact=True).select_option("loras")
+    only_loras(library)
     library.get_by_label("Sort by").select_option("size")
     wait_for_cards(library, ["brush.safetensors", "ink copy.safetensors",
                              "style/ink.safetensors", "wash.safetensors"])  # fmt: skip

@@ -87,12 +87,6 @@ export class LibraryView {
     if (this.list.isConnected) void this.#look()
   }
 
-  /** Shows only the files that have a newer version, as a notification of these leads to. */
-  showUpdates() {
-    this.#showList()
-    this.filters.onlyUpdates()
-  }
-
   /**
    * Shows all about one file.
    *

@@ -145,12 +145,14 @@ export class LibraryDetailsView {
    * @param {HTMLButtonElement} get
    */
   async #get(version, get) {
-    get.disabled = true
+    // Disabling it would take the focus away.
+    if (get.getAttribute('aria-disabled') === 'true') return
+    get.setAttribute('aria-disabled', 'true')
     try {
       await this.satchel.queueDownload(version.air ?? '', this.model.directory)
       this.status.textContent = say('side.lib.queued', { version: version.version })
     } catch (error) {
-      get.disabled = false
+      get.removeAttribute('aria-disabled')
       this.#fail(error)
     }
   }
@@ -179,22 +181,18 @@ export class LibraryDetailsView {
     words.value = told.note.trigger_words.join(', ')
     const save = button(say('side.lib.save'), () => void keep())
     const said = element('span', { role: 'status' })
-    save.disabled = true
     const changed = () => {
-      save.disabled = false
       said.textContent = ''
     }
     text.addEventListener('input', changed)
     words.addEventListener('input', changed)
     const keep = async () => {
-      save.disabled = true
       try {
         const note = { text: text.value, trigger_words: wordsOf(words.value) }
         await this.satchel.saveNote(this.file, note)
         said.textContent = say('side.lib.saved')
         this.events.noted()
       } catch (error) {
-        save.disabled = false
         said.textContent = errorLines(error).message
       }
     }

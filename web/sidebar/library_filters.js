@@ -94,12 +94,6 @@ export class LibraryFilters {
     this.#changedNow()
   }
 
-  /** Shows only files that have a newer version. */
-  onlyUpdates() {
-    this.updates.setAttribute('aria-pressed', 'true')
-    this.#changedNow()
-  }
-
   /** @param {string} label */
   #select(label) {
     const made = element('select', { class: 'satchel-field', 'aria-label': label })
