@@ -17,6 +17,9 @@ import { sidebarExtension } from './sidebar/index.js'
 import { RowFactsBook } from './widgets/stack/row_facts.js'
 import { watchTexts } from './widgets/text_cursor.js'
 
+/** Those that nobody listens to yet would be complained of by the host. */
+const SERVER_EVENTS = ['satchel.progress', 'satchel.queue', 'satchel.updates']
+
 /** @typedef {import('./types/comfy').ComfyApp} ComfyApp */
 /** @typedef {import('./types/comfy').ComfyApi} ComfyApi */
 
@@ -25,6 +28,7 @@ import { watchTexts } from './widgets/text_cursor.js'
  * @param {ComfyApi} api
  */
 export function install(app, api) {
+  for (const event of SERVER_EVENTS) api.addEventListener(event, () => {})
   app.registerExtension(languageExtension(app))
   app.registerExtension(loraStackExtension(app, api))
   const satchel = new SatchelApi(api)

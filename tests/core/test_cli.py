@@ -709,7 +709,6 @@ def test_bytes_that_differ_from_the_lock_leave_nothing_but_a_sentence(
         ("list.json", [], "its JSON is no ComfyUI graph"),
         ("deep.json", b"[" * 5000 + b"]" * 5000, "holds no ComfyUI workflow"),
         ("empty.json", b"", "it is empty"),
-        ("newer.json", ui_graph(extra={"satchel": {"version": 9}}), "newer.json: The lock has"),
         ("bad.json", ui_graph(extra={"satchel": {"version": 1}}), "bad.json: The lock is malf"),
     ],
 )  # fmt: skip
@@ -724,6 +723,18 @@ def test_files_that_are_no_workflow_are_refused(
     assert (outcome.status, outcome.out) == (2, "")
     assert sentence in outcome.err
     assert name in outcome.err
+
+
+@pytest.mark.parametrize("command", ["lock", "plan", "install"])
+def test_a_lock_of_a_newer_satchel_is_told_and_no_reason_to_refuse(
+    run: Run, tmp_path: Path, author: Path, command: str
+):
+    newer = written(tmp_path / "newer.json", ui_graph(extra={"satchel": {"version": 9}}))
+
+    outcome = run(command, newer, "--models", author)
+
+    assert outcome.status == 0
+    assert "a lock of version 9, which only a newer Satchel reads" in outcome.out
 
 
 def test_an_error_is_json_too_when_json_is_asked_for(run: Run, tmp_path: Path, author: Path):

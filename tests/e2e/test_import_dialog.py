@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from satchel_tools.comfyui import ComfyUI
 from support.marketplace import Marketplace
@@ -292,13 +292,20 @@ def test_check_models_in_the_menu_plans_the_open_graph(
     press(page, "Close")
 
 
+def foreign_node(version: str) -> dict[str, Any]:
+    """A node of a pack that is not here, as the frontend saves it."""
+    return {
+        "id": 9, "type": "Nowhere", "pos": [500, 100], "size": [200, 60], "flags": {}, "order": 1,
+        "mode": 0, "inputs": [], "outputs": [], "widgets_values": [],
+        "properties": {"cnr_id": "comfyui-nowhere", "ver": version},
+    }  # fmt: skip
+
+
 def test_node_packs_are_listed_with_the_command_that_gets_them(
     open_page: OpenPage, share: Callable[..., Shared]
 ) -> None:
     shared = share(1)
-    shared.graph["extra"]["satchel"]["node_packs"] = [
-        {"cnr_id": "comfyui-nowhere", "version": "1.2.3", "node_types": ["Nowhere"]}
-    ]
+    shared.graph["nodes"].append(foreign_node("1.2.3"))
     page = open_page()
     page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
 
@@ -320,9 +327,7 @@ def test_a_workflow_that_only_lacks_a_node_pack_says_so(
 ) -> None:
     shared = share(1)
     (loras / shared.names[0]).write_bytes(shared_bytes(loras, shared.names[0]))
-    shared.graph["extra"]["satchel"]["node_packs"] = [
-        {"cnr_id": "comfyui-nowhere", "node_types": ["Nowhere"]}
-    ]
+    shared.graph["nodes"].append(foreign_node(""))
     page = open_page()
 
     drop_json(page, shared.graph)

@@ -6,9 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
-from .axe import violations
 from .stack_rows import (
     choose_for_all,
     grip,
@@ -126,23 +123,6 @@ def test_all_strengths_are_scaled_by_a_drag_a_number_or_the_menu(
     wait_for_values(page, [*FIRST[:2], 0.6, 0.3, *FIRST[4:], *LONG[:2], 0.75, -0.37, *LONG[4:]])
     choose_for_all(page, "times 2")
     wait_for_values(page, [*FIRST[:2], 1.2, 0.6, *FIRST[4:], *LONG[:2], 1.5, -0.74, *LONG[4:]])
-
-
-@pytest.mark.parametrize("palette", ["dark", "light"])
-def test_nobody_is_kept_out_of_the_rows(
-    open_page: OpenPage, some_loras: Path, renderer: str, palette: str
-) -> None:
-    page = open_page(renderer, palette=palette)
-    page.load(saved_stack(FIRST, LONG, [True, "gone/ghost.safetensors", 1, 1, ""]))
-    row(page, 3).get_by_role("button", name="Find").wait_for()
-
-    # The canvas can be zoomed, so its controls have no size of their own.
-    found = violations(stack(page), without=["target-size"])
-    row(page, 1).get_by_role("button", name="More for").click()
-    found += violations(page.page.get_by_role("menu"))
-    page.page.keyboard.press("Escape")
-
-    assert found == []
 
 
 def test_fifty_rows_are_drawn_and_kept(

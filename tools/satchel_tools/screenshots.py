@@ -28,6 +28,7 @@ from .browser import Frontend, chromium, open_frontend
 from .cache import cache_root
 from .chromium import provide_chromium
 from .comfyui import ComfyUI
+from .core_import import make_core_importable
 from .host import Host, provide_host
 from .running import say
 
@@ -51,6 +52,12 @@ SHARED: list[tuple[str, str, int, dict[str, Any]]] = [
 ]
 LORA_TABLE = "kohya_sdxl.json"
 UNPUBLISHED = "my-own-faces.safetensors"
+FOREIGN: dict[str, Any] = {
+    "id": 20, "type": "Seed (rgthree)", "pos": [1150, 460], "size": [300, 130], "flags": {},
+    "order": 0, "mode": 0, "inputs": [], "outputs": [], "widgets_values": [],
+    "properties": {"cnr_id": "rgthree-comfy", "ver": "1.0.2605082234"},
+}  # fmt: skip
+"""A node of a pack that the machine that is shown does not have."""
 PALETTES = (("dark", ""), ("light", "-light"))
 """The frontend's palettes, and what the names of their pictures end with."""
 
@@ -61,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     options.to.mkdir(parents=True, exist_ok=True)
     sys.path.insert(0, str(ROOT / "tests"))
+    make_core_importable()
     with tempfile.TemporaryDirectory() as temporary:
         _take_all(find_host(), Path(temporary), options.to)
     for picture in sorted(options.to.glob("*.png")):
@@ -164,7 +172,7 @@ def _take_stack(
     graph = _example(ROWS)
     (stack,) = (node for node in graph["nodes"] if node["id"] == STACK)
     slots = [{**slot, "link": None} for slot in stack["inputs"]]
-    stack = {**stack, "pos": [60, 60], "size": [380, 60], "inputs": slots}
+    stack = {**stack, "pos": [60, 60], "size": [440, 60], "inputs": slots}
     page.load({**graph, "nodes": [stack], "links": []}, name="stack")
     page.run("() => { app.canvas.ds.offset = [200, 80]; app.canvas.ds.scale = 1 }")
     page.page.wait_for_timeout(500)
@@ -219,9 +227,7 @@ def _share(comfy: ComfyUI, author: Path) -> dict[str, Any]:
         model for model in exported["extra"]["satchel"]["models"] if model["name"] == SHARED[0][0]
     )
     checkpoint.update(licence="openrail++", nsfw_level=4)
-    exported["extra"]["satchel"]["node_packs"].append(
-        {"cnr_id": "rgthree-comfy", "version": "1.0.2605082234", "node_types": ["Seed (rgthree)"]}
-    )
+    exported["nodes"].append(FOREIGN)
     return exported
 
 

@@ -62,7 +62,7 @@ function tableRow(row, final) {
     { scope: 'row' },
     element('span', { class: 'satchel-name', title: row.name }, row.name),
     element('span', { class: 'satchel-kind' }, row.kind),
-    ...(row.licence ? [licenceLine(row.licence)] : []),
+    ...(row.licence && row.tone !== 'here' ? [licenceLine(row.licence)] : []),
     ...(detail ? [element('span', { class: 'satchel-detail' }, detail)] : []),
     ...warnings.map((warning) => element('span', { class: 'satchel-warning' }, warning)),
   )

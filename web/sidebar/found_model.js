@@ -83,7 +83,7 @@ export class FoundModel {
   #versionPart(version) {
     const words = version.trigger_words.join(', ')
     return [
-      element('h4', { class: 'satchel-side-version' }, version.version_name || say('side.version')),
+      element('h3', { class: 'satchel-side-version' }, version.version_name || say('side.version')),
       factLine(version.base_model, version.published_at.slice(0, 10), statusText(version)),
       ...(words ? [factLine(say('side.words', { words }))] : []),
       element('ul', { class: 'satchel-side-list' }, ...version.files.map((file) => this.#file(file, version))),

@@ -91,5 +91,5 @@ export function select(options, label) {
 
 /** @param {string} title */
 export function heading(title) {
-  return element('h3', { class: 'satchel-side-heading' }, title)
+  return element('h2', { class: 'satchel-side-heading' }, title)
 }
