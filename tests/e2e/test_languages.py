@@ -26,7 +26,7 @@ def page_in(open_page: OpenPage) -> Iterator[Callable[[str], Frontend]]:
 
     def speaking(language: str) -> Frontend:
         page.run("(locale) => app.extensionManager.setting.set('Comfy.Locale', locale)", language)
-        page.open(page.page.url)
+        page.open(page.page.url.rstrip("/"))
         page.reset()
         return page
 
