@@ -21,12 +21,12 @@ LANGUAGES = {
 
 
 @pytest.fixture
-def page_in(open_page: OpenPage) -> Iterator[Callable[[str], Frontend]]:
+def page_in(open_page: OpenPage, comfy: ComfyUI) -> Iterator[Callable[[str], Frontend]]:
     page = open_page("nodes2", fresh=True)
 
     def speaking(language: str) -> Frontend:
         page.run("(locale) => app.extensionManager.setting.set('Comfy.Locale', locale)", language)
-        page.open(page.page.url.rstrip("/"))
+        page.open(comfy.url)
         page.reset()
         return page
 
