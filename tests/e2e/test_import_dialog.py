@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,7 @@ def test_a_dropped_workflow_shows_its_plan_and_one_button_installs_everything(
     assert (loras / shared.names[0]).is_file()
     assert page.missing_models() == []
     active = page.run("() => app.extensionManager.workflow.activeWorkflow.filename")
-    assert active == "shared"
+    assert re.fullmatch(r"shared( \(\d+\))?", active)  # other tests may have opened one
 
 
 def test_a_workflow_chosen_in_the_file_dialog_is_asked_about_too(
