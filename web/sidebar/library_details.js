@@ -135,7 +135,7 @@ export class LibraryDetailsView {
       const text = about.filter(Boolean).join(' \u00b7 ')
       const attributes = { href, target: '_blank', rel: 'noopener noreferrer' }
       const name = href ? element('a', attributes, text) : element('span', {}, text)
-      return element('li', {}, name, ...(version.air ? [get] : []))
+      return element('li', {}, name, ...(referenceOf(version) ? [get] : []))
     })
     return [section(say('side.lib.newer'), element('ul', { class: 'satchel-lines-list' }, ...items))]
   }
@@ -149,7 +149,7 @@ export class LibraryDetailsView {
     if (get.getAttribute('aria-disabled') === 'true') return
     get.setAttribute('aria-disabled', 'true')
     try {
-      await this.satchel.queueDownload(version.air ?? '', this.model.directory)
+      await this.satchel.queueDownload(referenceOf(version), this.model.directory)
       this.status.textContent = say('side.lib.queued', { version: version.version })
     } catch (error) {
       get.removeAttribute('aria-disabled')
@@ -322,4 +322,13 @@ function permitted(permissions) {
     permissions.allowDifferentLicense === false && say('side.lib.licence.same'),
   ]
   return refused.filter(Boolean).join(', ')
+}
+
+/**
+ * What the server can resolve: lists of a model's versions tell no AIR, but a page.
+ *
+ * @param {Source} version
+ */
+function referenceOf(version) {
+  return version.air || version.page || ''
 }
