@@ -47,7 +47,7 @@ export class LibraryDetailsView {
       element('div', { class: 'satchel-detail-head' }, back, this.heading),
       this.status,
       ...(picture ? [pictureOf(picture)] : []),
-      element('p', { class: 'satchel-path' }, element('span', { class: 'satchel-folder' }, folder), file),
+      element('p', { class: 'satchel-path' }, element('span', { class: 'satchel-folder' }, folder), model.name.slice(folder.length)),
       this.body,
     )
     this.root.addEventListener('keydown', (event) => {
