@@ -178,7 +178,13 @@ def file_of(
         primary=file.get("primary") is True,
         digests=digests,
         warnings=tuple(_warnings(file)),
+        about_bytes=_about_bytes(file.get("sizeKB")),
     )
+
+
+def _about_bytes(kilobytes: Any) -> int | None:
+    is_number = isinstance(kilobytes, (int, float)) and not isinstance(kilobytes, bool)
+    return round(kilobytes * 1024) if is_number and 0 <= kilobytes < 1 << 40 else None
 
 
 def _kind(file: Mapping[str, Any], owner: Mapping[str, Any]) -> str:

@@ -33,6 +33,8 @@ class PublishedFile:
     """(kind, lower-case hex) of every digest that is published."""
     warnings: tuple[str, ...] = ()
     """Sentences: a failed virus or pickle scan, a login, a deadline."""
+    about_bytes: int | None = None
+    """The size that is told where it is only roughly right: for people, never for a check."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -43,6 +45,7 @@ class PublishedFile:
             "primary": self.primary,
             "digests": dict(self.digests),
             "warnings": list(self.warnings),
+            "about_bytes": self.about_bytes,
         }
 
 

@@ -124,7 +124,8 @@ export function queueState(state) {
  * @param {PublishedFile} file
  */
 export function fileFacts(file) {
-  const size = file.size === null ? say('side.sizeUnknown') : formatBytes(file.size)
+  const about = file.about_bytes ? say('side.sizeAbout', { size: formatBytes(file.about_bytes) }) : say('side.sizeUnknown')
+  const size = file.size === null ? about : formatBytes(file.size)
   return [size, file.format, file.precision, file.file_type === 'Model' ? '' : file.file_type].filter(Boolean)
 }
 

@@ -571,6 +571,7 @@ const ENGLISH = {
   'side.version': 'Version',
   'side.words': 'Trigger words: {words}',
   'side.folderOf': 'Folder for {name}',
+  'side.sizeAbout': 'about {size}',
   'side.sizeUnknown': 'size not told',
   'side.queued': 'In the queue',
   'side.status.early_access': 'Early access',

@@ -383,6 +383,8 @@ export interface PublishedFile {
   sha256: string | null
   size: number | null
   sources: { kind: string; url: string }[]
+  /** Roughly, where no exact size is told. */
+  about_bytes?: number | null
   file_type: string
   format: string
   precision: string

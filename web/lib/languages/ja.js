@@ -564,6 +564,7 @@ export const STRINGS = {
   'side.version': 'バージョン',
   'side.words': 'トリガーワード: {words}',
   'side.folderOf': '{name} のフォルダー',
+  'side.sizeAbout': '約 {size}',
   'side.sizeUnknown': 'サイズ不明',
   'side.queued': 'キューに入りました',
   'side.status.early_access': '先行公開',

@@ -560,6 +560,7 @@ export const STRINGS = {
   'side.version': '版本',
   'side.words': '触发词：{words}',
   'side.folderOf': '{name} 的文件夹',
+  'side.sizeAbout': '约 {size}',
   'side.sizeUnknown': '未说明大小',
   'side.queued': '已加入队列',
   'side.status.early_access': '抢先体验',
