@@ -259,7 +259,7 @@ def test_newer_versions_are_told_by_a_badge_and_one_toast(
     page = open_page(fresh=True)
     # A new page of these tests has its toasts taken away: it is told again, as for the first time.
     page.run("() => localStorage.removeItem('Satchel.Updates.Told')")
-    page.open(page.page.url)
+    page.open(comfy.url)
     badge = page.page.locator(".satchel-tab-button .sidebar-icon-badge")
     expect(badge).to_have_text("1")
     expect(page.page.get_by_text("1 model has a newer version.").first).to_be_visible()
@@ -267,7 +267,7 @@ def test_newer_versions_are_told_by_a_badge_and_one_toast(
     expect(sidebar.locator(f'[data-update="{name}"]')).to_contain_text("v2")
     expect(badge).to_have_count(0)
 
-    page.open(page.page.url)
+    page.open(comfy.url)
     page.settle()
     expect(page.page.locator(".satchel-tab-button")).to_be_visible()
     assert page.page.get_by_text("1 model has a newer version.").count() == 0
