@@ -164,7 +164,7 @@ class Frontend:
         self.settle()
 
     def reset(self) -> bool:
-        """Back to an empty graph with the server's present files; false if something is open."""
+        """Back to an empty graph with the server's present files; false if something is in the way."""
         self.run(
             """async () => {
               app.extensionManager.toast.removeAll()
@@ -173,6 +173,11 @@ class Frontend:
             }"""
         )
         self.reset_view()
+        try:
+            # On a busy machine the host's mask over the page may never end to fade away.
+            self.page.locator(".p-blockui-mask").wait_for(state="detached", timeout=3_000)
+        except PlaywrightTimeout:
+            return False
         return self.page.locator("dialog[open], .litecontextmenu, .graphdialog").count() == 0
 
     def vue_field(self, node: int, name: str) -> Locator:
