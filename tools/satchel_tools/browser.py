@@ -19,6 +19,7 @@ from playwright.sync_api import (
     Request,
     sync_playwright,
 )
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from .base_directory import PACK_NAME
 from .comfyui import ComfyUI
