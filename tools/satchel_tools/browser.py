@@ -165,7 +165,7 @@ class Frontend:
         self.settle()
 
     def reset(self) -> bool:
-        """Back to an empty graph with the server's present files; false if something is in the way."""
+        """An empty graph with the server's present files; false if something is in the way."""
         self.run(
             """async () => {
               app.extensionManager.toast.removeAll()
