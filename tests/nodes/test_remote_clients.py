@@ -11,9 +11,11 @@ OPEN = {
     "/status", "/plan", "/export", "/convert", "/block-weights", "/find", "/model-info", "/queue",
     "/auth", "/jobs/{id}", "/jobs/{id}/cancel", "/blocks", "/run", "/updates/known",
     "/bundle", "/bundle/{id}", "/loras", "/preview", "/library", "/library/details",
-    "/library/used-in",
+    "/library/used-in", "/block-norms", "/stack-presets",
+    *(f"/stack-presets/{action}" for action in ("save", "delete", "share", "import")),
 }  # fmt: skip
-"""They read what ComfyUI shows anyway, ask about digests of a graph at most, and change nothing;
+"""They read what ComfyUI shows anyway, ask about digests of a graph at most, and change nothing but
+stack presets, which every user of ComfyUI may keep as they do their workflows;
 `/run` queues what needs no installation, as ComfyUI's own route does, and refuses the rest;
 `/bundle` refuses to pack models."""
 
