@@ -10,8 +10,9 @@ from .catalog.notes import USER, Note
 from .errors import InvalidInputError
 from .folders import LocalModel
 from .marketplaces.records import PublishedVersion
-from .model_info import ModelInfo, model_info
+from .model_info import model_info
 from .shelf import Item
+from .updates import newer_versions
 
 MAX_NOTE = 20_000
 MAX_WORDS = 100
@@ -29,6 +30,7 @@ def model_details(model: LocalModel, catalog: Catalog, copies: list[Item]) -> di
     """
     (info,) = model_info([model], catalog)
     version, own = info.version, user_note(model, catalog)
+    newer = newer_versions(version, catalog, lambda it: _is_here(it, catalog)) if version else []
     return {
         **info.to_json(),
         "digests": info.digests.by_kind() if info.digests else {},
@@ -40,28 +42,10 @@ def model_details(model: LocalModel, catalog: Catalog, copies: list[Item]) -> di
         "author": version.author if version else "",
         "description": version.description if version else "",
         "sources": [_source(known.version) for known in info.records],
-        "newer": [_source(newer) for newer in newer_versions(info, catalog)],
+        "newer": [_source(newer) for newer in newer],
         "copies": [{"directory": c.model.kind, "name": c.model.name} for c in copies],
         "note": {"text": own.text, "trigger_words": list(own.words)},
     }
-
-
-def newer_versions(info: ModelInfo, catalog: Catalog) -> list[PublishedVersion]:
-    """Versions of the same model that were published later and are not here: those for the same
-    base model first, the newest of them first."""
-    mine = info.version
-    if mine is None or not mine.model_id or not mine.published_at:
-        return []
-    newer = [
-        known.version
-        for known in catalog.records.by_model(mine.source, mine.model_id)
-        if known.version.published_at > mine.published_at
-        and known.version.status != "taken_down"
-        and not _is_here(known.version, catalog)
-    ]
-    newer.sort(key=lambda version: version.published_at, reverse=True)
-    newer.sort(key=lambda version: version.base_model != mine.base_model)
-    return newer
 
 
 def user_note(model: LocalModel, catalog: Catalog) -> Note:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,17 +164,32 @@ def _here(infos: Sequence[ModelInfo]) -> frozenset[tuple[str, str]]:
     )
 
 
-def _update(info: ModelInfo, here: frozenset[tuple[str, str]], catalog: Catalog) -> Update | None:
-    mine = info.version
-    assert mine is not None, "only files with a record are checked"
-    newer = [
+def newer_versions(
+    mine: PublishedVersion, catalog: Catalog, is_here: Callable[[PublishedVersion], bool]
+) -> list[PublishedVersion]:
+    """Versions of the same model that were published later and are not here.
+
+    Those for the same base model first, the newest of them first.
+    """
+    if not mine.model_id or not mine.published_at:
+        return []
+    newer = [  # the newest first, as the catalog tells them
         known.version
         for known in catalog.records.by_model(mine.source, mine.model_id)
         if known.version.published_at > mine.published_at
-        and (mine.source, known.version.version_id) not in here
         and known.version.status != "taken_down"
+        and not is_here(known.version)
     ]
-    if not newer or not mine.published_at:
-        return None
     newer.sort(key=lambda version: version.base_model != mine.base_model)
+    return newer
+
+
+def _update(info: ModelInfo, here: frozenset[tuple[str, str]], catalog: Catalog) -> Update | None:
+    mine = info.version
+    assert mine is not None, "only files with a record are checked"
+    newer = newer_versions(
+        mine, catalog, lambda version: (version.source, version.version_id) in here
+    )
+    if not newer:
+        return None
     return Update(info.model, mine, tuple(newer))

@@ -183,12 +183,6 @@ class FileTable:
         rows = self._select("base >= ? AND base < ? AND gone_at IS NULL ORDER BY name", low, high)
         return [row for row in rows if PurePosixPath(row.name).stem.lower() == wanted]
 
-    def by_ids(self, ids: Sequence[int]) -> list[FileRow]:
-        """Rows in the order of their ids as given."""
-        with self._database.reading() as db:
-            found = {row.id: row for row in _select_in(db, "id", ids)}
-        return [found[row_id] for row_id in ids if row_id in found]
-
     def _select(self, where: str, *values: Any) -> list[FileRow]:
         with self._database.reading() as db:
             return list(

@@ -10,6 +10,12 @@ from .parsers import add_command
 
 def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`scan`, `identify`, `find`, `updates` and `trained`."""
+    _add_reading(commands)
+    _add_asking(commands)
+
+
+def _add_reading(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`scan` and `identify`, which read files."""
     scan = add_command(
         commands, "scan", "list the model files of this machine",
         "satchel scan loras",
@@ -34,6 +40,10 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "--explain", action="store_true",
         help="say how the architecture and the key format of a LoRA were told",
     )  # fmt: skip
+
+
+def _add_asking(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`find`, `updates` and `trained`, which tell of files by what is known."""
     find = add_command(
         commands, "find", "find model files that are here by hash, AIR, name, size or words",
         'satchel find "ink wash" --kind loras',
