@@ -147,7 +147,9 @@ def _text(body: dict[str, Any], key: str) -> str:
 def _seed(body: dict[str, Any]) -> int:
     seed = body.get("seed", 0)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InvalidInputError("seed must be a whole number from 0 on.")
+        raise InvalidInputError(
+            "seed must be a whole number from 0 on.", hint='Send {"seed": 0} or a larger one.'
+        )
     return seed
 
 
@@ -156,11 +158,15 @@ def _values(body: dict[str, Any]) -> dict[str, float] | None:
     if values is None:
         return None
     if not isinstance(values, dict) or len(values) > MAX_SLOTS:
-        raise InvalidInputError("values must be an object of slot names and weights.")
+        raise InvalidInputError(
+            "values must be an object of slot names and weights.",
+            hint='Send {"values": {"IN04": 0.5}}.',
+        )
     for name, value in values.items():
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not math.isfinite(value) or abs(value) > MAX_WEIGHT:
             raise InvalidInputError(
-                f"The weight of {name[:40]} is no number from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}."
+                f"The weight of {name[:40]} is no number from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}.",
+                hint="Choose a weight in that range.",
             )
     return values

@@ -143,7 +143,10 @@ def _slots(model: Any, architecture: str) -> tuple[tuple[Slot, ...], str]:
     if architecture == ANY:
         return (), "any architecture"
     if architecture not in ARCHITECTURES:
-        raise InvalidInputError(f"architecture is {architecture!r}, which is not known.")
+        raise InvalidInputError(
+            f"architecture is {architecture!r}, which is not known.",
+            hint="Choose one of the list, or connect the model.",
+        )
     return architecture_slots(architecture), title_of([architecture])
 
 

@@ -34,7 +34,10 @@ class SlotNormsBook:
             SatchelError: as `slot_norms`.
         """
         if architecture not in ARCHITECTURES:
-            raise InvalidInputError(f"architecture is {architecture[:40]!r}, which is not known.")
+            raise InvalidInputError(
+                f"architecture is {architecture[:40]!r}, which is not known.",
+                hint="Send one of the ids that /blocks lists.",
+            )
         file = folders.get("loras", name)
         key = (file.key, file.size, file.mtime_ns, architecture)
         with self._reading:

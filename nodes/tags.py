@@ -57,4 +57,7 @@ def _read(choices: tuple[Choice, ...], field: str, value: str) -> Choice:
     for known in choices:
         if known == value:
             return known
-    raise InvalidInputError(f"{field} is {value!r}; it must be one of {', '.join(choices)}.")
+    raise InvalidInputError(
+        f"{field} is {value!r}; it must be one of {', '.join(choices)}.",
+        hint="Choose one of them in the node.",
+    )

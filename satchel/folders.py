@@ -249,14 +249,20 @@ def _yaml_tables(path: Path) -> list[_Table]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{path} is not valid YAML.", hint=str(error)) from error
     if not isinstance(document, dict):
-        raise InvalidInputError(f"{path} holds no table of model paths.")
+        raise InvalidInputError(
+            f"{path} holds no table of model paths.",
+            hint="Write it as ComfyUI's extra_model_paths.yaml.example shows.",
+        )
     return [_yaml_table(path.parent, section) for section in document.values() if section]
 
 
 def _yaml_table(here: Path, section: Any) -> _Table:
     """One section of the host's extra_model_paths.yaml: `base_path`, `is_default`, the kinds."""
     if not isinstance(section, dict):
-        raise InvalidInputError("A section of the model paths file is no table.")
+        raise InvalidInputError(
+            "A section of the model paths file is no table.",
+            hint="Write it as ComfyUI's extra_model_paths.yaml.example shows.",
+        )
     base = Path(os.path.expandvars(os.path.expanduser(str(section.get("base_path") or ""))))
     base = here / base
     roots: dict[str, list[Path]] = {}
@@ -276,5 +282,8 @@ def _merge(tables: list[_Table], first: Path | None = None) -> ModelFolders:
             # The host puts each of them in front of the last.
             known[:] = [*reversed(roots), *known] if before else [*known, *roots]
     if not merged:
-        raise InvalidInputError(f"{first} names no model folder.")
+        raise InvalidInputError(
+            f"{first} names no model folder.",
+            hint="Use --models with the folder of ComfyUI, or its models folder.",
+        )
     return ModelFolders({kind: tuple(dict.fromkeys(roots)) for kind, roots in merged.items()})

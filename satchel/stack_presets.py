@@ -66,7 +66,10 @@ class StackPresets:
         """Raises InvalidInputError if there is none of that name."""
         preset = self._read().get(name)
         if preset is None:
-            raise InvalidInputError(f"There is no stack preset {name[:MAX_NAME]!r}.")
+            raise InvalidInputError(
+                f"There is no stack preset {name[:MAX_NAME]!r}.",
+                hint="Another browser may have deleted it: open the list again.",
+            )
         return preset
 
     def save(self, preset: StackPreset, *, replaces: bool) -> None:
@@ -116,7 +119,10 @@ class StackPresets:
             presets = self._read()
             yield presets
             if len(presets) > MAX_PRESETS:
-                raise InvalidInputError(f"There can be {MAX_PRESETS} stack presets at most.")
+                raise InvalidInputError(
+                    f"There can be {MAX_PRESETS} stack presets at most.",
+                    hint="Delete some that you no longer need.",
+                )
             self._write(presets)
 
     def _read(self) -> dict[str, StackPreset]:
@@ -138,7 +144,10 @@ class StackPresets:
         value = {FORMAT: VERSION, "presets": [preset.to_json() for preset in presets.values()]}
         text = json.dumps(value, ensure_ascii=False, indent=1)
         if len(text.encode()) > MAX_BYTES:
-            raise InvalidInputError(f"All stack presets together have {MAX_BYTES} bytes at most.")
+            raise InvalidInputError(
+                f"All stack presets together have {MAX_BYTES} bytes at most.",
+                hint="Delete some that you no longer need.",
+            )
         handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".stack-presets-")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -160,19 +169,28 @@ def make_preset(name: Any, rows: Any) -> StackPreset:
             f"A stack preset has a name of 1 to {MAX_NAME} characters.", hint="Give it another one."
         )
     if not name.isprintable():
-        raise InvalidInputError("The name of a stack preset is one line of plain text.")
+        raise InvalidInputError(
+            "The name of a stack preset is one line of plain text.", hint="Give it another one."
+        )
     if not isinstance(rows, list) or not 0 < len(rows) <= MAX_ROWS:
-        raise InvalidInputError(f"A stack preset has 1 to {MAX_ROWS} rows.")
+        raise InvalidInputError(
+            f"A stack preset has 1 to {MAX_ROWS} rows.", hint="Save a stack with rows, or split it."
+        )
     return StackPreset(name.strip(), tuple(map(_checked_row, rows)))
 
 
 def _checked_row(row: Any) -> Row:
     """A row that is whole; whatever else was sent with it is left out."""
     if not isinstance(row, dict):
-        raise InvalidInputError("A row of a stack preset is an object of its fields.")
+        raise InvalidInputError(
+            "A row of a stack preset is an object of its fields.", hint="Export the preset again."
+        )
     values = {field: row[field] for field in FIELDS if row.get(field) is not None}
     if any(isinstance(value, str) and len(value) > MAX_BLOCKS for value in values.values()):
-        raise InvalidInputError(f"A text in a stack preset has {MAX_BLOCKS} characters at most.")
+        raise InvalidInputError(
+            f"A text in a stack preset has {MAX_BLOCKS} characters at most.",
+            hint="Shorten its block weights.",
+        )
     values.setdefault("lora", "")
     (checked,) = parse_rows({f"{field}_1": value for field, value in values.items()})
     made: Row = {
@@ -193,11 +211,17 @@ def read_shared(text: str | bytes) -> tuple[list[StackPreset], dict[str, str]]:
         InvalidInputError: it is no such file.
     """
     if len(text) > MAX_BYTES:
-        raise InvalidInputError(f"A file of stack presets has {MAX_BYTES} bytes at most.")
+        raise InvalidInputError(
+            f"A file of stack presets has {MAX_BYTES} bytes at most.",
+            hint="Share fewer presets in one file.",
+        )
     try:
         document = untrusted_json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidInputError("It is no JSON, so it holds no stack presets.") from error
+        raise InvalidInputError(
+            "It is no JSON, so it holds no stack presets.",
+            hint="Choose a file that Satchel has shared.",
+        ) from error
     if not isinstance(document, dict) or document.get(FORMAT) != VERSION:
         raise InvalidInputError(
             "It is no file of stack presets that this version knows.",
@@ -205,11 +229,17 @@ def read_shared(text: str | bytes) -> tuple[list[StackPreset], dict[str, str]]:
         )
     presets = document.get("presets")
     if not isinstance(presets, list) or not len(presets) <= MAX_PRESETS:
-        raise InvalidInputError(f"It holds no list of up to {MAX_PRESETS} presets.")
+        raise InvalidInputError(
+            f"It holds no list of up to {MAX_PRESETS} presets.",
+            hint="Choose a file that Satchel has shared.",
+        )
     made = []
     for entry in presets:
         if not isinstance(entry, dict):
-            raise InvalidInputError("An entry of its presets is no object.")
+            raise InvalidInputError(
+                "An entry of its presets is no object.",
+                hint="Choose a file that Satchel has shared.",
+            )
         preset = make_preset(entry.get("name"), entry.get("rows"))
         saved_at = entry.get("saved_at")
         made.append(replace(preset, saved_at=saved_at if isinstance(saved_at, float) else 0.0))

@@ -125,7 +125,10 @@ class _Match:
             if built.target in patches:
                 key = key_of(built.target)
                 raise LoraFileError(
-                    f"{key} is changed under two names.", key=key, name=self.file_name
+                    f"{key} is changed under two names.",
+                    hint="The file is damaged: get it again, or ask its author.",
+                    key=key,
+                    name=self.file_name,
                 )
             patches[built.target] = own_patch(built)
         return patches

@@ -194,7 +194,10 @@ def _job(
     started = server.post(PREFIX + route, {**body, "wait": False})
     job_id = started.get("job") if isinstance(started, dict) else None
     if not isinstance(job_id, str):
-        raise BadResponseError("The server did not say what it called its work.")
+        raise BadResponseError(
+            "The server did not say what it called its work.",
+            hint="Update Satchel on the server, and check that the address is its own.",
+        )
     path = f"{PREFIX}/jobs/{checked_name(job_id)}"
     try:
         while True:
@@ -238,7 +241,10 @@ def _queue(server: Server, api: Mapping[str, Any], ui: Any) -> str:
         ) from error
     prompt_id = answer.get("prompt_id") if isinstance(answer, dict) else None
     if not isinstance(prompt_id, str):
-        raise BadResponseError("The server did not say what it called the run.")
+        raise BadResponseError(
+            "The server did not say what it called the run.",
+            hint="Update Satchel on the server, and check that the address is its own.",
+        )
     return checked_name(prompt_id)
 
 

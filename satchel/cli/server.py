@@ -75,7 +75,10 @@ class Server:
         )  # fmt: skip
         found = answer.get("name") if isinstance(answer, dict) else None
         if not isinstance(found, str):
-            raise BadResponseError("The server did not say what it called an upload.")
+            raise BadResponseError(
+                "The server did not say what it called an upload.",
+                hint="Update ComfyUI on the server, and check that the address is its own.",
+            )
         below = answer.get("subfolder")
         return f"{below}/{found}" if isinstance(below, str) and below else found
 
@@ -85,7 +88,10 @@ class Server:
                             headers={"Content-Type": "application/zip"})  # fmt: skip
         found = answer.get("upload") if isinstance(answer, dict) else None
         if not isinstance(found, str):
-            raise BadResponseError("The server did not say what it called an upload.")
+            raise BadResponseError(
+                "The server did not say what it called an upload.",
+                hint="Update ComfyUI on the server, and check that the address is its own.",
+            )
         return found
 
     def download(self, output: Mapping[str, str], target: Path) -> None:
@@ -99,7 +105,10 @@ class Server:
                 for piece in response.iter_content(_READ_BYTES):
                     done += len(piece)
                     if done > MAX_OUTPUT_BYTES:
-                        raise BadResponseError("The server sends an output that does not end.")
+                        raise BadResponseError(
+                            "The server sends an output that does not end.",
+                            hint="The server's log may say more.",
+                        )
                     file.write(piece)
 
     def _json(self, method: str, path: str, **sent: Any) -> Any:

@@ -53,7 +53,10 @@ class DownloadQueue:
             InvalidInputError: it has no source, or one whose address may hold a secret.
         """
         if not model.sources:
-            raise InvalidInputError(f"No source is known for {model.name}.")
+            raise InvalidInputError(
+                f"No source is known for {model.name}.",
+                hint="Give a URL, an AIR or a digest that a marketplace knows.",
+            )
         _check_public(model)
         text = json.dumps(model.to_json())
         with self._file.writing() as db:
@@ -137,9 +140,15 @@ class DownloadQueue:
         """
         for name, most in (("total", 32), ("per_host", 32), ("connections", 16)):
             if not 1 <= getattr(limits, name) <= most:
-                raise InvalidInputError(f"The limit {name} must be from 1 to {most}.")
+                raise InvalidInputError(
+                    f"The limit {name} must be from 1 to {most}.",
+                    hint="Choose a number in that range.",
+                )
         if limits.bytes_per_s is not None and not 1000 <= limits.bytes_per_s <= MAX_BYTES_PER_S:
-            raise InvalidInputError("The bandwidth must be at least 1000 bytes per second.")
+            raise InvalidInputError(
+                "The bandwidth must be at least 1000 bytes per second.",
+                hint="Give bytes per second, such as 2000000.",
+            )
         with self._file.writing() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO limits VALUES (?, ?)", list(limits.to_json().items())

@@ -166,6 +166,7 @@ def _split_tags(prompt: str) -> Iterator[_Fields]:
         if end is None or end[0] != ">":
             raise InvalidInputError(
                 f"The LoRA tag at character {match.start() + 1} is not closed: its > is missing.",
+                hint="Write it as <lora:name:0.8>.",
                 text=prompt,
                 position=match.start(),
             )

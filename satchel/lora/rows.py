@@ -76,7 +76,9 @@ def parse_rows(
         cells.setdefault(int(match[2]), {})[match[1]] = value
     if len(cells) > MAX_ROWS:
         raise LoraRowError(
-            f"The stack has {len(cells)} rows; at most {MAX_ROWS} are allowed.", rows=len(cells)
+            f"The stack has {len(cells)} rows; at most {MAX_ROWS} are allowed.",
+            hint="Use a second LoRA Stack, connected by lora_stack.",
+            rows=len(cells),
         )
     return [_parse_row(number, cells[number], unknown) for number in sorted(cells)]
 

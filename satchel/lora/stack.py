@@ -148,15 +148,31 @@ def read_stack(value: object, sources: Sources = tuple) -> list[StackEntry]:
 def _read_entry(position: int, item: object) -> StackEntry:
     label = f"Entry {position} of lora_stack"
     if not isinstance(item, (list, tuple)) or len(item) != 3:
-        raise LoraRowError(f"{label} is not (name, strength_model, strength_clip).", entry=label)
+        raise LoraRowError(
+            f"{label} is not (name, strength_model, strength_clip).",
+            hint="Connect the output of a node that makes LoRA stacks.",
+            entry=label,
+        )
     name, *strengths = item
     if not isinstance(name, str):
-        raise LoraRowError(f"{label} has a name that is no text.", entry=label)
+        raise LoraRowError(
+            f"{label} has a name that is no text.",
+            hint="Connect the output of a node that makes LoRA stacks.",
+            entry=label,
+        )
     for strength in strengths:
         if isinstance(strength, bool) or not isinstance(strength, Real):
-            raise LoraRowError(f"{label} ({name}) has a strength that is no number.", entry=label)
+            raise LoraRowError(
+                f"{label} ({name}) has a strength that is no number.",
+                hint="Look at the node that made this stack.",
+                entry=label,
+            )
         if not math.isfinite(strength):
-            raise LoraRowError(f"{label} ({name}) has a strength that is not finite.", entry=label)
+            raise LoraRowError(
+                f"{label} ({name}) has a strength that is not finite.",
+                hint="Look at the node that made this stack.",
+                entry=label,
+            )
     tag = _tag_of(label, item)
     settings = RowSettings() if tag is None else tag.settings
     return StackEntry(

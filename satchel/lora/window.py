@@ -24,7 +24,10 @@ class Window:
 
     def __post_init__(self) -> None:
         if not self.start < self.stop:
-            raise InvalidInputError(f"There is nothing {self.describe()}.")
+            raise InvalidInputError(
+                f"There is nothing {self.describe()}.",
+                hint="Let the stop be larger than the start.",
+            )
 
     @property
     def is_always(self) -> bool:
