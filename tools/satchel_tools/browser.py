@@ -165,10 +165,12 @@ class Frontend:
         self.settle()
 
     def reset(self) -> bool:
-        """An empty graph with the server's present files; false if something is in the way."""
+        """An empty graph, the server's present files, no sidebar; false if a mask stays."""
         self.run(
             """async () => {
               app.extensionManager.toast.removeAll()
+              const tabs = app.extensionManager.sidebarTab
+              if (tabs.activeSidebarTabId) tabs.toggleSidebarTab(tabs.activeSidebarTabId)
               await app.reloadNodeDefs()
               await app.loadGraphData({ nodes: [], links: [], version: 0.4 }, true, true, 'empty')
             }"""
