@@ -14,7 +14,7 @@ from satchel.obtain import obtain
 from satchel.references import parse_reference
 from satchel.settings import Settings
 
-PROGRAM = Path(__file__).resolve().parents[1] / "support" / "marketplace"
+PROGRAM = Path(__file__).resolve().parents[2] / "support" / "marketplace"
 
 
 def test_it_offers_a_file_at_every_site(tmp_path: Path):
