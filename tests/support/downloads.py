@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from support.marketplace import Marketplace, Published
@@ -58,3 +62,25 @@ def listing(folder: Path) -> list[str]:
 
 def ranges(market: Marketplace) -> list[str | None]:
     return [r.headers.get("Range") for r in market.requests if r.origin == "storage"]
+
+
+@contextmanager
+def rangeless(body: bytes, cuts: list[int], length: str = "") -> Iterator[str]:
+    """A storage that always starts over, and ends the first answers early."""
+    left = list(cuts)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response_only(200)
+            self.send_header("Content-Length", length or str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: left.pop(0)] if left else body)
+            self.close_connection = True
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
