@@ -12,6 +12,9 @@ from hypothesis import settings
 from satchel_tools.core_import import make_core_importable
 from satchel_tools.host import Host, run_module
 
+# What helpers assert is explained as what tests assert.
+pytest.register_assert_rewrite("support")
+
 # Whether a busy machine is slow is nothing that a test should find out.
 settings.register_profile("satchel", deadline=None)
 settings.load_profile("satchel")
