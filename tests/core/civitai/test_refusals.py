@@ -31,7 +31,7 @@ from satchel.progress import Cancellation
 from satchel.references import CivitaiReference, DigestReference
 from satchel.settings import Settings, origin_of
 
-DATA = Path(__file__).resolve().parents[1] / "data" / "marketplace"
+DATA = Path(__file__).resolve().parents[2] / "data" / "marketplace"
 ROWS = {row["name"]: row for row in json.loads((DATA / "civitai_refusals.json").read_text("utf-8"))}
 KEY = "0123456789abcdef0123456789abcdef"
 
