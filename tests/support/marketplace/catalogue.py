@@ -90,45 +90,39 @@ class Catalogue:
             in_version: put it into that version, as another file; only the arguments that
                 describe the file count then.
         """
-        with self._lock:
-            self._published += 1
-            number = self._published
+        number = self._next_number()
         file = _file(Path(path), number, file_name or path.name, file_type, metadata or {})
-        availability = {"availability": "Private" if private else "Public"}
-        rating = {"nsfwLevel": 28 if nsfw else 1}
-        mode = "Archived" if archived else "TakenDown" if taken_down else None
-        model_fields = {
-            **MODEL_DEFAULTS,
-            **availability,
-            **rating,
-            "name": model_name,
-            "type": type,
-            "nsfw": nsfw,
-            **({"mode": mode} if mode else {}),
-        }
-        version_fields = {
-            **VERSION_DEFAULTS,
-            **availability,
-            **rating,
-            **_times(number),
-            "name": version_name,
-            "baseModel": base_model,
-            "trainedWords": list(trained_words),
-            "status": "Unpublished" if unpublished else "Published",
-            "usageControl": "Generation" if downloads_disabled else "Download",
-            "paidAccess": _paid_access(early_access_until),
-        }
+        shared = _shared_fields(private, nsfw)
+        named = {"name": model_name, "type": type, "nsfw": nsfw}
+        model_fields = {**MODEL_DEFAULTS, **shared, **named, **_mode(archived, taken_down)}
+        told = {"name": version_name, "baseModel": base_model, "trainedWords": list(trained_words)}
+        terms = _terms(unpublished, downloads_disabled, early_access_until)
+        version_fields = {**VERSION_DEFAULTS, **shared, **_times(number), **told, **terms}
+        new_model = Model(1_000_000 + number, model_fields, ())
+        new_version = Version(2_000_000 + number, version_fields, (), require_login)
         with self._lock:
-            if in_version is not None:
-                model = self.models[in_version.model_id]
-                version = next(v for v in model.versions if v.id == in_version.version_id)
-            else:
-                model_id = in_model.model_id if in_model else 1_000_000 + number
-                model = self.models[model_id] if in_model else Model(model_id, model_fields, ())
-                version = Version(2_000_000 + number, version_fields, (), require_login)
+            model, version = self._place(new_model, new_version, in_model, in_version)
             version = replace(version, files=(*version.files, file))
             model = self.models[model.id] = _with_version(model, version)
         return _published(model, version, file)
+
+    def _next_number(self) -> int:
+        with self._lock:
+            self._published += 1
+            return self._published
+
+    def _place(
+        self,
+        new_model: Model,
+        new_version: Version,
+        in_model: Published | None,
+        in_version: Published | None,
+    ) -> tuple[Model, Version]:
+        """The model and the version that a file goes into: new ones, or those that were named."""
+        if in_version is not None:
+            model = self.models[in_version.model_id]
+            return model, next(v for v in model.versions if v.id == in_version.version_id)
+        return (self.models[in_model.model_id] if in_model else new_model), new_version
 
     def load_fixtures(self, folder: Path) -> None:
         """Add the models of recorded answers; a download of one says `File not found`."""
@@ -190,6 +184,32 @@ def _published(model: Model, version: Version, file: File) -> Published:
         size=file.path.stat().st_size,
         storage_path=file.storage_path,
     )
+
+
+def _shared_fields(private: bool, nsfw: bool) -> dict[str, Any]:
+    """What a model and its versions have alike."""
+    return {
+        "availability": "Private" if private else "Public",
+        "nsfwLevel": 28 if nsfw else 1,
+    }
+
+
+def _mode(archived: bool, taken_down: bool) -> dict[str, str]:
+    """A model that is neither has no such field."""
+    if archived:
+        return {"mode": "Archived"}
+    return {"mode": "TakenDown"} if taken_down else {}
+
+
+def _terms(
+    unpublished: bool, downloads_disabled: bool, early_access_until: str | None
+) -> dict[str, Any]:
+    """On which terms a version can be had, if at all."""
+    return {
+        "status": "Unpublished" if unpublished else "Published",
+        "usageControl": "Generation" if downloads_disabled else "Download",
+        "paidAccess": _paid_access(early_access_until),
+    }
 
 
 def _paid_access(until: str | None) -> dict[str, Any] | None:
