@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,14 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 """Planted in every server's environment: it must turn up nowhere."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def market() -> Iterator[Marketplace]:
     """A marketplace; `published` fills it."""
     with Marketplace(keys=(TOKEN,)) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def published(market: Marketplace, demo_models: Path) -> dict[str, Published]:
     """The demo's files on the marketplace, by title."""
     return {
@@ -48,14 +49,11 @@ def _no_faults_left(market: Marketplace) -> Iterator[None]:
 StartServer = Callable[..., ComfyUI]
 
 
-@pytest.fixture(scope="module")
-def start_server(
+@contextmanager
+def servers(
     host: Host, market: Marketplace, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StartServer]:
-    """Starts servers that know the marketplace, and stops them at the module's end.
-
-    `files` are put into the base directory first, by their path in it; `env` has more variables.
-    """
+    """What starts servers that know the marketplace; they are stopped at the end."""
     running: list[ComfyUI] = []
 
     def start(
@@ -79,22 +77,41 @@ def start_server(
         running.append(server)
         return server.start()
 
-    yield start
-    for server in running:
-        server.stop()
+    try:
+        yield start
+    finally:
+        for server in running:
+            server.stop()
 
 
 @pytest.fixture(scope="module")
+def start_server(
+    host: Host, market: Marketplace, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartServer]:
+    """Starts servers that know the marketplace, and stops them at the module's end.
+
+    `files` are put into the base directory first, by their path in it; `env` has more variables.
+    """
+    with servers(host, market, tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
 def author(
-    start_server: StartServer, demo_models: Path, published: dict[str, Published]
-) -> ComfyUI:
-    """A server that has all models of the demo, which are all published."""
-    server = start_server("author")
-    for file in ALL_FILES:
-        link = server.base / "models" / file.kind / file.name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        os.link(demo_models / file.kind / file.name, link)
-    return server
+    host: Host,
+    market: Marketplace,
+    tmp_path_factory: pytest.TempPathFactory,
+    demo_models: Path,
+    published: dict[str, Published],
+) -> Iterator[ComfyUI]:
+    """A server that has all models of the demo, which are all published; no test changes it."""
+    with servers(host, market, tmp_path_factory) as start:
+        server = start("author")
+        for file in ALL_FILES:
+            link = server.base / "models" / file.kind / file.name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            os.link(demo_models / file.kind / file.name, link)
+        yield server
 
 
 @pytest.fixture(scope="module")

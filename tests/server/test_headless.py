@@ -97,6 +97,7 @@ def satchel(tmp_path: Path, market: Marketplace) -> dict[str, str]:
         **market.environment,
         "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(core),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
         "SATCHEL_CREDENTIALS": "off",
         "CIVITAI_API_TOKEN": TOKEN,
     }

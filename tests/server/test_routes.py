@@ -270,11 +270,17 @@ def test_the_token_is_in_no_log_and_no_database(author: ComfyUI) -> None:
 
 def test_the_status_counts_what_the_lora_cache_did(author: ComfyUI) -> None:
     before = author.get_json(f"{PREFIX}/status")["lora_cache"]
+    (stack,) = (key for key, node in API.items() if node["class_type"] == "SatchelLoraStack")
+    inputs = {**API[stack]["inputs"], "strength_model_1": 0.31}  # so that the host runs it anew
 
-    author.run_prompt(API, {"extra_pnginfo": {"workflow": UI}})
+    author.run_prompt({**API, stack: {**API[stack], "inputs": inputs}})
+    author.run_prompt(
+        {**API, stack: {**API[stack], "inputs": {**inputs, "strength_model_1": 0.32}}}
+    )
 
     after = author.get_json(f"{PREFIX}/status")["lora_cache"]
-    assert after["misses"] > before["misses"]
+    assert after["hits"] > before["hits"]
+    assert after["misses"] > 0
     assert after["bytes"] > 0
 
 
