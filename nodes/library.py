@@ -76,7 +76,7 @@ class ServerLibrary:
         space = workspace()
         shelf = make_shelf(listed([], space).models, space.catalog)
         hashed = {item.model: item.row.sha256 for item in shelf.items if item.row.sha256}
-        shelf = replace(shelf, obtainable=len(wanted_previews(hashed, space)))
+        shelf = replace(shelf, obtainable=len(wanted_previews(hashed, space, tries=1)))
         with self._lock:
             self._shelves[shelf.stamp] = shelf
             self._shelves.move_to_end(shelf.stamp)

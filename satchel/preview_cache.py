@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from .previews import find_preview, previews_beside
 FOLDER = "previews"
 MAX_TOTAL_BYTES = 1 << 30
 """Of all of them: some 20,000 of the usual size."""
+_FEW = 500
+"""Up to so many are looked for one by one, as for a page; for more the folder is listed."""
 _UNFINISHED = ".preview-"
 _UNFINISHED_S = 3600
 """After so long nobody is still writing one."""
@@ -49,13 +51,12 @@ class PreviewCache:
         """The SHA256 of every model that has a picture here."""
         return {entry.name for entry in self._entries()}
 
-    def stamps(self, sha256s: Collection[str]) -> dict[str, int]:
+    def stamps(self, sha256s: Set[str]) -> dict[str, int]:
         """Those of some models that have a picture, with its time of change in milliseconds."""
         found = {}
-        for entry in self._entries():
-            if entry.name in sha256s:
-                with suppress(OSError):  # another process drops it right now
-                    found[entry.name] = entry.stat().st_mtime_ns // 1_000_000
+        for sha256 in sha256s if len(sha256s) <= _FEW else sha256s & self.known():
+            with suppress(OSError):  # there is none, or another process drops it right now
+                found[sha256] = os.stat(self._folder / sha256).st_mtime_ns // 1_000_000
         return found
 
     def path(self, sha256: str) -> Path | None:

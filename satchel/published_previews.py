@@ -92,6 +92,7 @@ def plan_previews(
     published: Mapping[str, Sequence[PublishedPreview]],
     refused: Collection[str],
     settings: Settings,
+    tries: int = MAX_TRIES,
 ) -> tuple[WantedPreview, ...]:
     """Which models can get a picture.
 
@@ -102,31 +103,33 @@ def plan_previews(
         lacking: SHA256 -> name of models that have no picture.
         published: what marketplaces show with them.
         refused: addresses that are not to be asked now.
+        tries: how many pictures of one model are planned at most.
     """
     if not settings.previews:
         return ()
     wanted = []
     for sha256, name in lacking.items():
-        addresses = [
+        fit = (
             Address(preview.source, preview.url, asked)
             for preview in published.get(sha256, ())
             if preview.type == "image"
             and (preview.nsfw_level or preview.version_level) < MATURE
             and preview.url not in refused
             and (asked := picture_address(preview.source, preview.url, settings)) is not None
-        ]
-        if addresses:
-            wanted.append(WantedPreview(sha256, name, tuple(addresses[:MAX_TRIES])))
+        )
+        if addresses := tuple(islice(fit, tries)):
+            wanted.append(WantedPreview(sha256, name, addresses))
     return tuple(wanted)
 
 
 def wanted_previews(
-    sha256s: Mapping[LocalModel, str], workspace: Workspace
+    sha256s: Mapping[LocalModel, str], workspace: Workspace, tries: int = MAX_TRIES
 ) -> tuple[WantedPreview, ...]:
     """The same for files as they are now; asks nobody.
 
     Args:
         sha256s: of the files that were hashed.
+        tries: as of `plan_previews`; one is enough to count models.
 
     Raises:
         CatalogError: the catalog cannot be used.
@@ -139,7 +142,7 @@ def wanted_previews(
     models = [model for model, sha256 in sha256s.items() if sha256 in published]
     shown = previews_beside(models)
     lacking = {sha256s[model]: model.name for model in models if model not in shown}
-    return plan_previews(lacking, published, table.refused(), workspace.settings)
+    return plan_previews(lacking, published, table.refused(), workspace.settings, tries)
 
 
 def fetch_previews(wanted: Iterable[WantedPreview], workspace: Workspace) -> FetchedPreviews:

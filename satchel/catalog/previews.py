@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from .database import Database
 
@@ -29,9 +28,8 @@ _COLUMNS = "versions.source, previews.url, previews.type, previews.nsfw_level, v
 _ORDER = "versions.published_at, versions.id, previews.position"
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedPreview:
-    """A picture or video that a marketplace shows with a version."""
+class PublishedPreview(NamedTuple):
+    """A picture or video that a marketplace shows with a version; of these there are very many."""
 
     source: str
     """`Source.kind`."""
@@ -56,8 +54,8 @@ class PreviewTable:
         with self._database.reading() as db:
             for way in _WAYS:
                 wanted = [sha256 for sha256 in sha256s if sha256 not in found]
-                for sha256, *told in list(_rows(db, way, wanted)):
-                    found.setdefault(sha256, {})[PublishedPreview(*told)] = None
+                for sha256, preview in list(_rows(db, way, wanted)):
+                    found.setdefault(sha256, {})[preview] = None
         return {sha256: tuple(previews) for sha256, previews in found.items()}
 
     def refuse(self, until: Mapping[str, float]) -> None:
@@ -73,9 +71,11 @@ class PreviewTable:
             return {url for (url,) in rows}
 
 
-def _rows(db: sqlite3.Connection, way: str, sha256s: Collection[str]) -> Iterator[tuple[Any, ...]]:
-    values = list(sha256s)
-    for start in range(0, len(values), _BATCH):
-        part = values[start : start + _BATCH]
+def _rows(
+    db: sqlite3.Connection, way: str, sha256s: Sequence[str]
+) -> Iterator[tuple[str, PublishedPreview]]:
+    for start in range(0, len(sha256s), _BATCH):
+        part = sha256s[start : start + _BATCH]
         marks = ", ".join("?" * len(part))
-        yield from db.execute(way.format(columns=_COLUMNS, order=_ORDER, marks=marks), part)
+        for row in db.execute(way.format(columns=_COLUMNS, order=_ORDER, marks=marks), part):
+            yield row[0], PublishedPreview._make(row[1:])

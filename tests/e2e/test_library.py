@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import pytest
 from satchel_tools.base_directory import PACK_NAME
@@ -148,7 +148,7 @@ def test_identifying_makes_a_picture_appear_and_the_page_asks_no_one_else(
     open_page: OpenPage, comfy: ComfyUI, files: Path, market: Marketplace
 ) -> None:
     for name in ("brush", "wash"):
-        path = write_safetensors(files / f"{name}.safetensors", seed=zlib.crc32(name.encode()))
+        path = write_safetensors(files / f"{name}.safetensors", seed=crc32(name.encode()))
         shown = [Picture(png(300, 400, colour=b"\xd0\x40\x20"))]
         market.publish(path, model_name=f"Painted {name}", pictures=shown)
     market.fault("status", times=1, origin="images", status=503)
@@ -178,9 +178,8 @@ def test_identifying_makes_a_picture_appear_and_the_page_asks_no_one_else(
 def test_pictures_of_known_models_are_offered(
     open_page: OpenPage, comfy: ComfyUI, files: Path, market: Marketplace
 ) -> None:
-    market.publish(
-        files / "wash.safetensors", model_name="Pale Wash", pictures=[Picture(png(9, 9))]
-    )
+    pale = write_safetensors(files / "wash.safetensors", seed=crc32(b"pale"))
+    market.publish(pale, model_name="Pale Wash", pictures=[Picture(png(9, 9))])
     comfy.post_json("/satchel/v1/scan", {"look_up": True})
     library = open_library(open_page())
 
