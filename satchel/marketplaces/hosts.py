@@ -76,7 +76,7 @@ PICTURES = {
         HUGGINGFACE.storage_suffixes,
     ),
 }
-"""`Source.kind` -> the hosts of the pictures that it publishes. No pasted URL may name these."""
+"""`Source.kind` -> the hosts of the pictures that it publishes. Pasted URLs are read by `HOSTS`."""
 
 
 def source_of_host(host: str, settings: Settings | None = None) -> str | None:
