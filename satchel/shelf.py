@@ -194,8 +194,8 @@ def _values(item: Item, name: str) -> Sequence[str]:
 def _restricted(
     items: Sequence[Item], wanted: Wanted
 ) -> tuple[list[Item], dict[str, list[tuple[str, int]]]]:
-    """Those with one of the folders, one of the base models and all of the tags, and what each of
-    the three could be instead."""
+    """Those with one of the folders, one of the base models and all of the tags; how many each
+    other folder or base model would add, and how many would be left with each tag."""
     tests = {"kinds": wanted.kinds, "base_models": wanted.base_models, "tags": wanted.tags}
     counted: dict[str, Counter[str]] = {name: Counter() for name in tests}
     shown = []
@@ -207,7 +207,7 @@ def _restricted(
         ]
         if not failed:
             shown.append(item)
-        if len(failed) < 2:
+        if len(failed) < 2 and failed != ["tags"]:
             for name in failed or tests:
                 counted[name].update(_values(item, name))
     return shown, {name: _most(counts, name) for name, counts in counted.items()}

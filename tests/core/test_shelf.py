@@ -138,6 +138,20 @@ def test_filters_are_counted_without_their_own_restriction(shelf, space):
     assert facets["tags"] == [("water", 1)]
 
 
+def test_a_further_tag_is_counted_among_the_files_that_have_the_first(shelf, space):
+    wash = space.folders.get("loras", "wash.safetensors")
+    space.catalog.notes.put(wash, [Note(text="", tags=("water", "sky"), base_model="")])
+    soft = space.folders.get("vae", "soft.safetensors")
+    examine_all([soft], space.catalog)
+    space.catalog.notes.put(soft, [Note(text="", tags=("sky", "soft"), base_model="")])
+    shelf = make_shelf(listed([], space).models, space.catalog)
+
+    facets = shelf.show(Wanted(tags=("water",)), space.catalog).facets
+
+    assert facets["tags"] == [("sky", 1), ("water", 1)]
+    assert shelf.show(Wanted(), space.catalog).facets["tags"][0] == ("sky", 2)
+
+
 def test_the_stamp_changes_with_what_is_shown_only(shelf, space):
     def again():
         return make_shelf(listed([], space).models, space.catalog).stamp

@@ -137,25 +137,29 @@ def open_page(
 ) -> Iterator[Callable[..., Frontend]]:
     """Opens the frontend on an empty canvas; a script error on any page fails the test.
 
-    With `fresh=True`, or other options of `open_frontend`, the page is a new one.
+    The page is one that other tests used, except with options of `open_frontend`.
     """
     from satchel_tools.browser import open_frontend
 
-    used: list[Frontend] = []
+    used: list[tuple[Frontend, bool]] = []
 
-    def open_one(renderer: str = "classic", *, fresh: bool = False, **options: Any) -> Frontend:
-        page = None if fresh or options else pages.pop(renderer, None)
-        if page is None or not page.reset():
+    def open_one(renderer: str = "classic", *, palette: str = "dark", **options: Any) -> Frontend:
+        page = None if options else pages.pop(renderer, None)
+        if page is not None and not page.reset():
+            page.page.context.close()
+            page = None
+        if page is None:
             page = open_frontend(browser, comfy, vue_nodes=renderer == "nodes2", **options)
             page.reset()
-        used.append(page)
+        page.set_palette(palette)
+        used.append((page, not options))
         return page
 
     yield open_one
-    errors = [error for page in used for error in page.errors]
-    for page in used:
+    errors = [error for page, _ in used for error in page.errors]
+    for page, is_plain in used:
         renderer = "nodes2" if page.vue_nodes else "classic"
-        if errors or renderer in pages or len(used) > 1:
+        if errors or not is_plain or renderer in pages or len(used) > 1:
             page.page.context.close()
         else:
             pages[renderer] = page

@@ -263,18 +263,17 @@ def test_a_plain_workflow_is_opened_without_any_question(open_page: OpenPage, lo
     assert not any("/satchel/" in url for url in asked)
 
 
-def test_the_dialog_can_be_switched_off(
-    open_page: OpenPage, comfy: ComfyUI, share: Callable[..., Shared]
-) -> None:
+def test_the_dialog_can_be_switched_off(open_page: OpenPage, share: Callable[..., Shared]) -> None:
     shared = share(1)
-    comfy.post_json("/settings", {"Satchel.AskOnOpen": False})
+    page = open_page()
+    ask = "(ask) => app.extensionManager.setting.set('Satchel.AskOnOpen', ask)"
+    page.run(ask, False)
     try:
-        page = open_page(fresh=True)
         drop_json(page, shared.graph)
         page.page.get_by_text("Satchel > Check models").first.wait_for()
         assert dialog(page).count() == 0
     finally:
-        comfy.post_json("/settings", {"Satchel.AskOnOpen": True})
+        page.run(ask, True)
 
 
 def test_check_models_in_the_menu_plans_the_open_graph(

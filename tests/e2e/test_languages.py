@@ -14,45 +14,45 @@ if TYPE_CHECKING:
     OpenPage = Callable[..., Frontend]
 
 LANGUAGES = {
-    "zh": ("LoRA 堆叠 (Satchel)", "添加 LoRA"),
-    "ja": ("LoRA スタック (Satchel)", "LoRA を追加"),
+    "zh": ("LoRA 堆叠 (Satchel)", "添加 LoRA", "模型信息"),
+    "ja": ("LoRA スタック (Satchel)", "LoRA を追加", "モデル情報"),
 }
-"""Language -> the title of LoRA Stack, and its button."""
+"""Language -> the title of LoRA Stack, its button, and the heading of Model Info's help."""
+
+_ADD_NODE = """(type) => {
+  const node = LiteGraph.createNode(type)
+  node.pos = [100, 100]
+  app.canvas.graph.add(node)
+  return node.id
+}"""
 
 
 @pytest.fixture
 def page_in(open_page: OpenPage, comfy: ComfyUI) -> Iterator[Callable[[str], Frontend]]:
-    page = open_page("nodes2", fresh=True)
-
-    def speaking(language: str) -> Frontend:
-        page.run("(locale) => app.extensionManager.setting.set('Comfy.Locale', locale)", language)
-        page.open(comfy.url)
-        page.reset()
-        return page
-
-    yield speaking
-    page.run("() => app.extensionManager.setting.set('Comfy.Locale', 'en')")
+    yield lambda language: open_page("nodes2", locale=language)
+    comfy.post_json("/settings", {"Comfy.Locale": "en"})
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_nodes_and_our_own_sentences_are_in_the_language_of_the_host(
+def test_nodes_sentences_and_help_are_in_the_language_of_the_host(
     page_in: Callable[[str], Frontend], language: str
 ) -> None:
     page = page_in(language)
-    title, button = LANGUAGES[language]
+    title, button, heading = LANGUAGES[language]
 
-    node = page.run(
-        """() => {
-          const node = LiteGraph.createNode('SatchelLoraStack')
-          node.pos = [100, 100]
-          app.canvas.graph.add(node)
-          return node.id
-        }"""
+    stack = page.page.locator(f'[data-node-id="{page.run(_ADD_NODE, "SatchelLoraStack")}"]')
+    stack.get_by_text(title).first.wait_for()
+    stack.get_by_role("button", name=button).wait_for()
+
+    page.reset()
+    node = page.run(_ADD_NODE, "SatchelModelInfo")
+    page.page.locator(f'[data-node-id="{node}"]').click(position={"x": 120, "y": 12})
+    page.page.get_by_test_id("info-button").click()
+    help_text = page.page.locator(".node-help-content")
+    help_text.get_by_role("heading", name=heading).wait_for()
+    page.page.wait_for_function(
+        "() => document.querySelector('.node-help-content img')?.naturalWidth > 300"
     )
-
-    drawn = page.page.locator(f'[data-node-id="{node}"]')
-    drawn.get_by_text(title).first.wait_for()
-    drawn.get_by_role("button", name=button).wait_for()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -72,28 +72,3 @@ def test_every_command_and_setting_of_ours_is_translated(
         assert wanted
         assert wanted == {id_ for id_ in told[topic] if id_.startswith("Satchel_")}
         assert all(told[topic][id_][field] for id_ in wanted)
-
-
-@pytest.mark.parametrize(("language", "heading"), [("zh", "模型信息"), ("ja", "モデル情報")])
-def test_the_help_panel_is_in_the_language_of_the_host_with_its_picture(
-    page_in: Callable[[str], Frontend], language: str, heading: str
-) -> None:
-    page = page_in(language)
-    node = page.run(
-        """() => {
-          const node = LiteGraph.createNode('SatchelModelInfo')
-          node.pos = [100, 100]
-          app.canvas.graph.add(node)
-          return node.id
-        }"""
-    )
-    page.page.locator(f'[data-node-id="{node}"]').click(position={"x": 120, "y": 12})
-
-    page.page.get_by_test_id("info-button").click()
-
-    help_text = page.page.locator(".node-help-content")
-    help_text.get_by_role("heading", name=heading).wait_for()
-    page.page.wait_for_function(
-        "() => document.querySelector('.node-help-content img')?.naturalWidth > 300"
-    )
-    page.page.keyboard.press("Escape")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import pytest
-from satchel_tools.base_directory import PACK_NAME
 from support.marketplace import Marketplace, Picture
 from support.models import write_safetensors
 from support.pictures import png
@@ -27,26 +26,6 @@ if TYPE_CHECKING:
 NAMES = ["brush.safetensors", "ink copy.safetensors", "style/ink.safetensors", "wash.safetensors"]
 PICTURE = Path(__file__).resolve().parents[2] / "web" / "docs" / "SatchelLoraStack.png"
 
-# In a tab of its own, so that these tests need nothing else of the side bar.
-_OPEN = """async (base) => {
-  const { SatchelApi } = await import(base + 'api.js')
-  const { LibraryView } = await import(base + 'sidebar/library.js')
-  const tabs = app.extensionManager.sidebarTab
-  if (tabs.activeSidebarTabId === 'library-test') tabs.toggleSidebarTab('library-test')
-  app.extensionManager.unregisterSidebarTab('library-test')
-  const view = new LibraryView({ app, satchel: new SatchelApi(comfyAPI.api.api, 50) })
-  app.extensionManager.registerSidebarTab({
-    id: 'library-test', icon: 'pi pi-box', title: view.title, type: 'custom',
-    render: (place) => {
-      place.style.height = '100%'
-      place.replaceChildren(view.element)
-      view.shown()
-    },
-    destroy: () => view.hidden(),
-  })
-  tabs.toggleSidebarTab('library-test')
-}"""
-
 
 @pytest.fixture
 def files(loras: Path) -> Path:
@@ -58,17 +37,39 @@ def files(loras: Path) -> Path:
     return loras
 
 
+@pytest.fixture
+def other_kind(comfy: ComfyUI) -> Iterator[Path]:
+    path = write_safetensors(comfy.base / "models" / "vae" / "sidebar soft.safetensors", seed=505)
+    yield path
+    path.unlink()
+
+
 def open_library(page: Frontend) -> Locator:
-    """The view with the LoRAs only: other tests leave other models."""
-    page.run(_OPEN, f"/extensions/{PACK_NAME}/")
+    """The view with the LoRAs only: other tests leave other models, and a page that others used."""
+    page.page.locator(".satchel-tab-button").click()
+    page.page.locator(".satchel-side").get_by_role("tab", name="Library").click()
     library = page.page.locator(".satchel-library")
+    back = library.get_by_role("button", name="Back to the list")
+    if back.count():
+        back.click()
+    sort = library.get_by_label("Sort by")
+    if sort.input_value() != "relevance":
+        sort.select_option("relevance")
+    show_all = library.get_by_role("button", name="Show all")
+    if show_all.is_visible():
+        show_all.click()
     library.locator(".satchel-card").first.wait_for()
     only_loras(library)
     return library
 
 
 def only_loras(library: Locator) -> None:
-    with library.page.expect_response("**/satchel/v1/library"):
+    with library.page.expect_response(
+        lambda response: (
+            response.url.endswith("/satchel/v1/library")
+            and json.loads(response.request.post_data or "")["kinds"] == ["loras"]
+        )
+    ):
         library.get_by_label("Folder", exact=True).select_option("loras")
     library.page.wait_for_function(
         "() => !document.querySelector('.satchel-card:not([data-model^=\"loras/\"])')"
@@ -92,7 +93,9 @@ def card(library: Locator, name: str) -> Locator:
     return library.locator(f'[data-model="loras/{name}"]')
 
 
-def test_files_are_found_by_words_and_filters(open_page: OpenPage, files: Path) -> None:
+def test_files_are_found_by_words_and_filters(
+    open_page: OpenPage, files: Path, other_kind: Path
+) -> None:
     page = open_page()
     library = open_library(page)
     wait_for_cards(library, NAMES)
@@ -103,6 +106,10 @@ def test_files_are_found_by_words_and_filters(open_page: OpenPage, files: Path) 
     library.get_by_text("No file is like that.").wait_for()
     library.get_by_role("button", name="Show all").click()
     only_loras(library)
+    library.get_by_label("Folder", exact=True).select_option("vae")
+    library.locator(f".satchel-card[data-model='vae/{other_kind.name}']").wait_for()
+    assert card(library, "brush.safetensors").is_visible()
+    library.get_by_role("button", name="Folder: not VAE any more").click()
     library.get_by_label("Sort by").select_option("size")
     wait_for_cards(library, ["brush.safetensors", "ink copy.safetensors",
                              "style/ink.safetensors", "wash.safetensors"])  # fmt: skip

@@ -480,9 +480,10 @@ def test_rows_work_inside_a_subgraph_and_can_be_promoted(
 
 
 def test_refreshing_finds_new_files(open_page: OpenPage, some_loras: Path) -> None:
-    page = open_page(fresh=True)
+    page = open_page()
     node = new_stack(page)
     write_safetensors(some_loras / "fresh.safetensors")
+    page.run("() => app.extensionManager.toast.removeAll()")
 
     page.focus_canvas()
     page.page.keyboard.press("r")
@@ -540,7 +541,7 @@ def test_a_graph_in_api_format_opens_with_its_rows_closed_up(
 def test_the_list_of_loras_is_asked_for_once_and_is_not_in_the_node_definition(
     open_page: OpenPage, comfy: ComfyUI, some_loras: Path
 ) -> None:
-    page = open_page(fresh=True)
+    page = open_page()
     requests: list[str] = []
     page.page.on("request", lambda request: requests.append(request.url))
 

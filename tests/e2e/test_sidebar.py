@@ -154,7 +154,7 @@ def test_what_is_missing_leads_to_the_search_and_from_there_into_the_queue(
 def test_mature_content_is_asked_for_only_by_those_who_want_it(
     open_page: OpenPage, side: Callable[..., Locator], market: Marketplace
 ) -> None:
-    page = open_page(fresh=True)
+    page = open_page()
     sidebar = side(page, "Find")
     mature = sidebar.get_by_role("checkbox", name="Include mature content")
     expect(mature).not_to_be_checked()
@@ -167,6 +167,7 @@ def test_mature_content_is_asked_for_only_by_those_who_want_it(
         expect(sidebar.get_by_text("0 models found.")).to_be_visible()
         asked = [one.query["nsfw"] for one in market.requests if one.path == "/api/v1/models"]
         assert set(asked) == {(wanted,)}
+    mature.set_checked(False)
 
 
 def test_a_download_shows_its_speed_is_paused_and_goes_on(
@@ -216,6 +217,26 @@ def test_a_failed_download_says_why_and_is_tried_again(
     assert (loras / name).is_file()
 
 
+def test_the_limits_of_the_queue_are_changed_where_it_is_shown(
+    open_page: OpenPage, side: Callable[..., Locator], comfy: ComfyUI
+) -> None:
+    before = comfy.get_json("/satchel/v1/queue")["limits"]
+    page = open_page()
+    sidebar = side(page, "Downloads")
+    sidebar.get_by_text("Limits").click()
+    expect(sidebar.get_by_label("Files at once", exact=True)).to_have_value(str(before["total"]))
+
+    with page.page.expect_response("**/queue/limits"):
+        sidebar.get_by_label("Bandwidth").fill("2.5")
+        sidebar.get_by_label("Bandwidth").press("Enter")
+    sidebar.get_by_label("Connections per file").fill("99")
+    sidebar.get_by_label("Connections per file").press("Enter")
+    after = comfy.get_json("/satchel/v1/queue")["limits"]
+    comfy.post_json("/satchel/v1/queue/limits", before)
+
+    assert after == {**before, "bytes_per_s": 2_500_000}
+
+
 def test_a_token_is_written_checked_and_never_shown(
     open_page: OpenPage, side: Callable[..., Locator], credentials: Path
 ) -> None:
@@ -256,9 +277,10 @@ def test_newer_versions_are_told_by_a_badge_and_one_toast(
     comfy.post_json("/satchel/v1/scan", {"hash": True, "look_up": True})
     assert len(comfy.post_json("/satchel/v1/updates", {})["updates"]) == 1
 
-    page = open_page(fresh=True)
-    # A new page of these tests has its toasts taken away: it is told again, as for the first time.
-    page.run("() => localStorage.removeItem('Satchel.Updates.Told')")
+    page = open_page()
+    # It is told as for the first time.
+    page.run("() => { for (const key of ['Told', 'Seen']) "
+             "localStorage.removeItem(`Satchel.Updates.${key}`) }")  # fmt: skip
     page.open(comfy.url)
     badge = page.page.locator(".satchel-tab-button .sidebar-icon-badge")
     expect(badge).to_have_text("1")
@@ -277,7 +299,7 @@ def test_newer_versions_are_told_by_a_badge_and_one_toast(
 def test_the_sidebar_can_be_used_by_keys_alone(
     open_page: OpenPage, side: Callable[..., Locator]
 ) -> None:
-    page = open_page(fresh=True)
+    page = open_page()
     sidebar = side(page, "This workflow")
     tabs = sidebar.get_by_role("tab")
     tabs.first.focus()

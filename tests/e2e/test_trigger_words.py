@@ -97,7 +97,7 @@ def test_words_are_reached_by_keys_and_the_focus_stays(open_page: OpenPage, word
 
 
 def test_without_a_prompt_a_word_is_copied(open_page: OpenPage, worded: Path) -> None:
-    page = open_page(fresh=True)
+    page = open_page()
     page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.load(graph("ink.safetensors"))
     stack(page).wait_for()

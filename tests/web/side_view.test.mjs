@@ -5,6 +5,7 @@ import {
   duration,
   fileFacts,
   fileReference,
+  limitsFrom,
   planKey,
   queueActions,
   queueOrder,
@@ -139,5 +140,16 @@ describe('newer versions', () => {
   test('a set that somebody has looked at has neither, nor have none', () => {
     assert.deepEqual(updateNews(known, { seen: 's2', told: null }), { badge: null, toast: false })
     assert.deepEqual(updateNews({ stamp: '', count: 0 }, { seen: null, told: null }), { badge: null, toast: false })
+  })
+})
+
+describe('limits of the queue', () => {
+  const texts = { total: '3', per_host: '2', connections: '4', bytes_per_s: '' }
+
+  test('are typed in megabytes per second; nothing and 0 are none', () => {
+    for (const [typed, meant] of [['', null], ['0', null], ['2.5', 2_500_000], ['0.0001', 1000]]) {
+      const limits = limitsFrom({ ...texts, bytes_per_s: /** @type {string} */ (typed) })
+      assert.deepEqual(limits, { total: 3, per_host: 2, connections: 4, bytes_per_s: meant })
+    }
   })
 })

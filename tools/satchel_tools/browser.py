@@ -55,6 +55,14 @@ _WIDGET_POINT = """([id, name, part]) => {
   ])
 }"""
 
+# What PrimeVue's BlockUI does when a mask has faded. One that never began to is another's orphan.
+_END_MASKS = """() => {
+  for (const mask of document.querySelectorAll('.p-blockui-mask')) {
+    if (!mask.classList.contains('p-overlay-mask-leave')) mask.remove()
+    else mask.dispatchEvent(new Event('animationend'))
+  }
+}"""
+
 
 @contextmanager
 def chromium(executable: Path) -> Iterator[Browser]:
@@ -165,7 +173,7 @@ class Frontend:
         self.settle()
 
     def reset(self) -> bool:
-        """An empty graph, the server's present files, no sidebar; false if a mask stays."""
+        """An empty graph, the server's present files, no sidebar; false if something stays open."""
         self.run(
             """async () => {
               app.extensionManager.toast.removeAll()
@@ -176,12 +184,28 @@ class Frontend:
             }"""
         )
         self.reset_view()
-        try:
-            # On a busy machine the host's mask over the page may never end to fade away.
-            self.page.locator(".p-blockui-mask").wait_for(state="detached", timeout=3_000)
-        except PlaywrightTimeout:
-            return False
+        self._end_masks()
         return self.page.locator("dialog[open], .litecontextmenu, .graphdialog").count() == 0
+
+    def _end_masks(self) -> None:
+        """Ends masks of the host over the page: a busy machine may miss the end of their fading."""
+        masks = self.page.locator(".p-blockui-mask")
+        try:
+            masks.first.wait_for(state="detached", timeout=1_000)
+        except PlaywrightTimeout:
+            self.run(_END_MASKS)
+
+    def set_palette(self, palette: str) -> None:
+        """Draws the page in one of the host's palettes, such as `dark` and `light`."""
+        self.run(
+            """async (palette) => {
+              const settings = app.extensionManager.setting
+              if (settings.get('Comfy.ColorPalette') === palette) return
+              await settings.set('Comfy.ColorPalette', palette)
+            }""",
+            palette,
+        )
+        self.settle()
 
     def vue_field(self, node: int, name: str) -> Locator:
         return self._vue_row(node, name).locator("input, textarea").first
@@ -236,6 +260,7 @@ def open_frontend(
     width: int = 1280,
     height: int = 800,
     palette: str = "dark",
+    locale: str = "en",
     scale: float = 1,
 ) -> Frontend:
     """A new page with its own storage, on a server whose first-run dialogs are switched off.
@@ -247,6 +272,7 @@ def open_frontend(
         "Comfy.InstalledVersion": "1.47.12",
         "Comfy.VueNodes.Enabled": vue_nodes,
         "Comfy.ColorPalette": palette,
+        "Comfy.Locale": locale,
         "Comfy.Workflow.Persist": False,
     }
     comfy.post_json("/settings", settings)

@@ -177,3 +177,20 @@ export function updateNews({ stamp, count }, { seen, told }) {
   if (stamp === '' || count === 0 || stamp === seen) return { badge: null, toast: false }
   return { badge: String(count), toast: stamp !== told }
 }
+
+/**
+ * Limits of the queue from what stands in their fields. Bandwidth is typed in MB per second; nothing
+ * or 0 is no limit.
+ *
+ * @param {Record<string, string>} texts
+ * @returns {import('../types/satchel').QueueLimits}
+ */
+export function limitsFrom({ bytes_per_s: speed, total, per_host, connections }) {
+  const megabytes = Number(speed)
+  return {
+    total: Number(total),
+    per_host: Number(per_host),
+    connections: Number(connections),
+    bytes_per_s: megabytes > 0 ? Math.max(1000, Math.round(megabytes * 1e6)) : null,
+  }
+}

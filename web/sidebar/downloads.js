@@ -5,6 +5,7 @@ import { queueActions, queueOrder } from '../lib/side_view.js'
 import { say, sayCount } from '../lib/strings.js'
 import { DownloadRow } from './download_row.js'
 import { Standing } from './parts.js'
+import { QueueLimitFields } from './queue_limits.js'
 
 /** @typedef {import('../types/satchel').QueueEntry} QueueEntry */
 
@@ -45,6 +46,7 @@ export class DownloadsView {
     this.pauseAll = button(say('side.pauseAll'), () => void this.#change('pause', this.#those('pause')))
     this.resumeAll = button(say('side.resumeAll'), () => void this.#change('resume', this.#those('resume')))
     this.clear = button(say('side.clear'), () => void this.#act('/queue/clear', {}))
+    this.limits = new QueueLimitFields((limits) => void this.#act('/queue/limits', { ...limits }))
     this.list = element('ul', { class: 'satchel-side-list', 'aria-label': say('side.downloads') })
     this.element = element(
       'div',
@@ -57,7 +59,7 @@ export class DownloadsView {
         this.standing.alert,
         element('div', { class: 'satchel-side-buttons' }, this.pauseAll, this.resumeAll, this.clear),
       ),
-      element('div', { class: 'satchel-side-scroll' }, this.list),
+      element('div', { class: 'satchel-side-scroll' }, this.list, this.limits.element),
     )
   }
 
@@ -131,8 +133,9 @@ export class DownloadsView {
     return [...this.#entries.values()].filter(({ state }) => queueActions(state)[action]).map(({ id }) => id)
   }
 
-  /** @param {{entries: QueueEntry[]}} listing */
-  #take({ entries }) {
+  /** @param {import('../types/satchel').QueueListing} listing */
+  #take({ entries, limits }) {
+    this.limits.update(limits)
     this.#entries = new Map(entries.map((entry) => [entry.id, entry]))
     this.#draw()
   }

@@ -19,8 +19,9 @@ const QUEUE_EVENT = 'satchel.queue'
 
 export class LibraryView {
   id = 'library'
-  /** Of the server's snapshot that is shown. */
+  /** Of the server's snapshot that is shown; empty until there is one, and while a new one is asked for. */
   #stamp = ''
+  #isListed = false
   #generation = 0
   /** Whether something was done that the list does not show yet. */
   #isStale = true
@@ -31,10 +32,12 @@ export class LibraryView {
    * @param {object} host
    * @param {import('../types/comfy').ComfyApp} host.app
    * @param {import('../api.js').SatchelApi} host.satchel
+   * @param {import('./update_watch.js').UpdateWatch} host.updates
    */
-  constructor({ app, satchel }) {
+  constructor({ app, satchel, updates }) {
     this.app = app
     this.satchel = satchel
+    this.updates = updates
     this.drops = new LoraDrops(app)
     this.pages = new Pages(
       (offset, limit) => this.#page(offset, limit),
@@ -142,7 +145,8 @@ export class LibraryView {
 
   /** Lists the folders anew. */
   #look() {
-    return this.#show(this.#stamp !== '', '')
+    this.#stamp = ''
+    return this.#show(this.#isListed)
   }
 
   /**
@@ -157,6 +161,7 @@ export class LibraryView {
       const page = await this.#ask({ offset: 0, limit: this.pages.size, stamp })
       if (generation !== this.#generation) return
       this.#stamp = page.stamp
+      this.#isListed = true
       this.#isStale = false
       this.pages.reset(page.models)
       this.filters.offer(page)
@@ -204,6 +209,7 @@ export class LibraryView {
       const label = say('side.pictures.get', { count: previews })
       hints.push(this.#offer('', label, 'previews', {}, say('side.pictures.hint')))
     }
+    if (updates) this.updates.seen()
     if (updates) hints.push(this.#offer('', say('side.lib.lookForUpdates'), 'updates', {}))
     this.hint.replaceChildren(...hints)
   }

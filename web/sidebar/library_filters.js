@@ -3,10 +3,10 @@
 import { button, element } from '../dialogs/elements.js'
 import { kindTitle } from '../lib/plan_view.js'
 import { say } from '../lib/strings.js'
+import { FacetChoice } from './facet_choice.js'
 
 /** @typedef {import('../types/satchel').LibraryWanted} LibraryWanted */
 /** @typedef {import('../types/satchel').LibraryPage} LibraryPage */
-/** @typedef {{value: string, count: number}} Facet */
 
 const PAUSE_MS = 180
 const SORTS = /** @type {const} */ (['relevance', 'name', 'newest', 'size'])
@@ -31,10 +31,15 @@ export class LibraryFilters {
       event.preventDefault()
       leave()
     })
-    this.kind = this.#select(say('side.lib.kind'))
-    this.base = this.#select(say('side.lib.base'))
-    this.tag = this.#select(say('side.lib.tag'))
-    this.sort = this.#select(say('side.lib.sort'))
+    const told = () => this.#changedNow()
+    this.kind = new FacetChoice(
+      { label: say('side.lib.kind'), all: say('side.lib.allKinds'), title: kindTitle }, told,
+    ) // prettier-ignore
+    this.base = new FacetChoice({ label: say('side.lib.base'), all: say('side.lib.allBases') }, told)
+    this.tag = new FacetChoice({ label: say('side.lib.tag'), all: say('side.lib.allTags') }, told)
+    this.choices = [this.kind, this.base, this.tag]
+    this.sort = element('select', { class: 'satchel-field', 'aria-label': say('side.lib.sort') })
+    this.sort.addEventListener('change', told)
     this.sort.replaceChildren(...SORTS.map((sort) => new Option(say(`side.lib.sort.${sort}`), sort)))
     this.updates = this.#toggle(say('side.lib.updates'))
     this.duplicates = this.#toggle(say('side.lib.duplicates'))
@@ -43,20 +48,26 @@ export class LibraryFilters {
       'div',
       { class: 'satchel-filters', role: 'search' },
       this.field,
-      element('div', { class: 'satchel-selects' }, this.kind, this.base, this.tag, this.sort),
-      element('div', { class: 'satchel-chips' }, this.updates, this.duplicates, this.clear),
+      element('div', { class: 'satchel-selects' }, ...this.choices.map(({ list }) => list), this.sort),
+      element(
+        'div',
+        { class: 'satchel-chips' },
+        ...this.choices.map(({ taken }) => taken),
+        this.updates,
+        this.duplicates,
+        this.clear,
+      ),
     )
     this.#standing()
   }
 
   /** @returns {LibraryWanted} */
   get wanted() {
-    const one = (/** @type {HTMLSelectElement} */ select) => (select.value ? [select.value] : [])
     return {
       query: this.field.value.trim(),
-      kinds: one(this.kind),
-      base_models: one(this.base),
-      tags: one(this.tag),
+      kinds: this.kind.values,
+      base_models: this.base.values,
+      tags: this.tag.values,
       updates: isPressed(this.updates),
       duplicates: isPressed(this.duplicates),
       sort: /** @type {LibraryWanted['sort']} */ (this.sort.value),
@@ -69,9 +80,9 @@ export class LibraryFilters {
    * @param {LibraryPage} page
    */
   offer({ facets, updates }) {
-    fill(this.kind, say('side.lib.allKinds'), facets.kinds, kindTitle)
-    fill(this.base, say('side.lib.allBases'), facets.base_models)
-    fill(this.tag, say('side.lib.allTags'), facets.tags)
+    this.kind.offer(facets.kinds)
+    this.base.offer(facets.base_models)
+    this.tag.offer(facets.tags)
     this.updates.textContent = updates
       ? say('side.lib.updatesCount', { count: updates })
       : say('side.lib.updates')
@@ -81,7 +92,7 @@ export class LibraryFilters {
   /** Shows everything again. */
   reset() {
     this.field.value = ''
-    for (const select of [this.kind, this.base, this.tag]) select.value = ''
+    for (const choice of this.choices) choice.set([])
     for (const toggle of [this.updates, this.duplicates]) toggle.setAttribute('aria-pressed', 'false')
     this.#changedNow()
     this.field.focus()
@@ -89,16 +100,8 @@ export class LibraryFilters {
 
   /** @param {string} tag */
   onlyTag(tag) {
-    if (![...this.tag.options].some(({ value }) => value === tag)) this.tag.append(new Option(tag, tag))
-    this.tag.value = tag
+    this.tag.set([tag])
     this.#changedNow()
-  }
-
-  /** @param {string} label */
-  #select(label) {
-    const made = element('select', { class: 'satchel-field', 'aria-label': label })
-    made.addEventListener('change', () => this.#changedNow())
-    return made
   }
 
   /** @param {string} label */
@@ -133,22 +136,4 @@ export class LibraryFilters {
 /** @param {HTMLElement} toggle */
 function isPressed(toggle) {
   return toggle.getAttribute('aria-pressed') === 'true'
-}
-
-/**
- * @param {HTMLSelectElement} select
- * @param {string} all
- * @param {Facet[]} facets
- * @param {(value: string) => string} title
- */
-function fill(select, all, facets, title = (value) => value) {
-  const chosen = select.value
-  const known = facets.some(({ value }) => value === chosen)
-  const offered = known || chosen === '' ? facets : [...facets, { value: chosen, count: 0 }]
-  const options = offered.map(
-    ({ value, count }) => new Option(say('side.lib.option', { title: title(value), count }), value),
-  )
-  select.replaceChildren(new Option(all, ''), ...options)
-  select.value = chosen
-  select.hidden = offered.length === 0
 }

@@ -86,6 +86,8 @@ export class Shell {
    * @param {HTMLElement} place
    */
   show(place) {
+    // The host's place is as high as what is in it; lists that scroll by themselves need a bound.
+    place.classList.add('satchel-side-place')
     if (this.element.parentElement !== place) place.replaceChildren(this.element)
     if (this.#visible) return
     this.#visible = true

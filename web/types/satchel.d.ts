@@ -378,6 +378,19 @@ export interface QueueEntry {
   note: string
 }
 
+export interface QueueLimits {
+  total: number
+  per_host: number
+  connections: number
+  /** Of each process; null is no limit. */
+  bytes_per_s: number | null
+}
+
+export interface QueueListing {
+  entries: QueueEntry[]
+  limits: QueueLimits
+}
+
 export interface PublishedFile {
   name: string
   /** Empty when the source does not tell it. */
