@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any
 
 from ..satchel.folders import LocalModel
 from ..satchel.inventory import listed
 from ..satchel.model_details import model_details
+from ..satchel.preview_cache import PreviewCache
+from ..satchel.published_previews import wanted_previews
 from ..satchel.shelf import Item, Shelf, Shown, Wanted, make_shelf, page_of
 from ..satchel.used_in import UsageBook
-from .workspace import workspace
+from .workspace import catalog, workspace
 
 MAX_KEPT = 3
 """Snapshots: so many pages may scroll through different ones."""
@@ -46,12 +49,13 @@ class ServerLibrary:
             "files": len(shelf.items),
             "unhashed": shelf.unhashed,
             "updates": sum(item.update for item in shelf.items),
+            "previews": shelf.obtainable,
             "facets": {
                 name: [{"value": value, "count": count} for value, count in counts]
                 for name, counts in shown.facets.items()
             },
             "offset": offset,
-            "models": page_of(shown.items, offset, limit),
+            "models": page_of(shown.items, offset, limit, PreviewCache.beside(catalog())),
         }
 
     def details(self, model: LocalModel) -> dict[str, Any]:
@@ -71,6 +75,8 @@ class ServerLibrary:
     def _look(self) -> Shelf:
         space = workspace()
         shelf = make_shelf(listed([], space).models, space.catalog)
+        hashed = {item.model: item.row.sha256 for item in shelf.items if item.row.sha256}
+        shelf = replace(shelf, obtainable=len(wanted_previews(hashed, space, tries=1)))
         with self._lock:
             self._shelves[shelf.stamp] = shelf
             self._shelves.move_to_end(shelf.stamp)

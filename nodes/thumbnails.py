@@ -10,12 +10,11 @@ from pathlib import Path
 from PIL import Image
 
 from ..satchel.errors import UnreadableMediaError
+from ..satchel.picture_heads import MAX_PIXELS, picture_head
 from ..satchel.previews import MAX_BYTES
 
 EDGES = {"small": 128, "large": 640}
 """Pixels that the longer edge has at most."""
-MAX_PIXELS = 64_000_000
-"""Of a picture that is opened: it takes four bytes for each while it is made small."""
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _BEHIND = (128, 128, 128)
 """What shows through where a picture is transparent."""
@@ -35,6 +34,9 @@ def thumbnail(path: Path, edge: int) -> bytes:
         with path.open("rb") as file:
             if len(head := file.read(MAX_BYTES + 1)) > MAX_BYTES:
                 raise ValueError(f"it has more than {MAX_BYTES} bytes")
+        said = picture_head(head)  # opening a WebP sets memory aside for all that it claims
+        if said is not None and not said.fits:
+            raise ValueError(f"it has more than {MAX_PIXELS} pixels, or none")
         with Image.open(io.BytesIO(head), formats=_FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ValueError(f"it has more than {MAX_PIXELS} pixels")

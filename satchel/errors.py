@@ -283,6 +283,13 @@ class InstallNotAllowedError(SatchelError):
     http_status = 403
 
 
+class PreviewsOffError(SatchelError):
+    """The operator wants no pictures to be fetched."""
+
+    code = "previews_off"
+    http_status = 403
+
+
 # --- workflows --------------------------------------------------------------------------------
 
 

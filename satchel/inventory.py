@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .enrich import enrich
-from .errors import InvalidInputError
+from .errors import InvalidInputError, PreviewsOffError
 from .examine import examine_all
 from .find import Found, find
 from .folders import LocalModel
 from .hashes import FileDigests
 from .model_info import ModelInfo, model_info
+from .published_previews import FetchedPreviews, fetch_previews, wanted_previews
 from .scan import Scan, scan
 from .sidecars import import_sidecars
 from .updates import Updates, check_updates
@@ -59,12 +60,14 @@ def take_inventory(
     *,
     hash_unknown: bool = False,
     look_up: bool = False,
+    previews: bool = False,
 ) -> Inventory:
     """Lists model files, and learns what they are as far as that is asked for.
 
     Args:
         kinds: host folder names; all without.
         look_up: asks marketplaces about what was hashed.
+        previews: fetches published pictures of what is known and has none.
 
     Raises:
         InvalidInputError: a kind is no model folder here.
@@ -81,7 +84,33 @@ def take_inventory(
         )
     failures = enrich(scanned.models, workspace).failures if look_up else ()
     digests = workspace.catalog.files.digests(scanned.models)
+    if previews:
+        failures += _get_previews(digests, workspace).failures
     return Inventory(scanned, digests, tuple(unread), failures)
+
+
+def previews_here(kinds: Sequence[str], workspace: Workspace) -> FetchedPreviews:
+    """Fetches published pictures of the models that are known and have none.
+
+    Raises:
+        PreviewsOffError: the operator wants none.
+        InvalidInputError: a kind is no model folder here.
+        CancelledError: the workspace's work was cancelled.
+    """
+    if not workspace.settings.previews:
+        raise PreviewsOffError(
+            "This server fetches no pictures.",
+            hint="Its operator has set SATCHEL_PREVIEWS to off.",
+        )
+    scanned = listed(kinds, workspace)
+    return _get_previews(workspace.catalog.files.digests(scanned.models), workspace)
+
+
+def _get_previews(
+    digests: Mapping[LocalModel, FileDigests], workspace: Workspace
+) -> FetchedPreviews:
+    sha256s = {model: known.sha256 for model, known in digests.items()}
+    return fetch_previews(wanted_previews(sha256s, workspace), workspace)
 
 
 def find_here(

@@ -17,7 +17,7 @@ from .folders import LocalModel
 from .lora.architectures import ARCHITECTURES
 from .lora.trigger_words import merge_words
 from .lora.verdict import title_of
-from .previews import previews_beside
+from .preview_cache import PreviewCache, shown_previews
 from .progress import Cancellation
 from .sidecars import import_sidecars
 
@@ -57,8 +57,10 @@ def lora_cards(models: Sequence[LocalModel], catalog: Catalog) -> list[LoraCard]
         CatalogError: the catalog cannot be used.
     """
     known = catalog.overview(KIND)
-    previews = previews_beside(models)
-    return [_card(model, _same(model, known), previews.get(model, 0)) for model in models]
+    found = {model: _same(model, known) for model in models}
+    sha256s = {model: one.sha256 for model, one in found.items() if one is not None}
+    previews = shown_previews(models, sha256s, PreviewCache.beside(catalog))
+    return [_card(model, found[model], previews.get(model, 0)) for model in models]
 
 
 def unread(models: Iterable[LocalModel], catalog: Catalog) -> list[LocalModel]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from .errors import CancelledError
 
 State = Literal[
-    "hashing", "resolving", "downloading", "unpacking", "packing", "uploading",
+    "hashing", "resolving", "previews", "downloading", "unpacking", "packing", "uploading",
     "waiting", "done", "failed",
 ]  # fmt: skip
 

@@ -23,6 +23,7 @@ NodeDownloads = Literal["ask", "allow"]
 
 _OFF = "off"
 _TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,10 @@ class Settings:
     """Whether the server hashes unknown files by itself while nothing is generated."""
     update_check_hours: int = 0
     """How often newer versions of local models are looked for; 0 never, unless somebody asks."""
+    previews: bool = True
+    """Whether published pictures of models may be fetched when somebody asks for them."""
+    civitai_images_url: str = ""
+    """Where Civitai's pictures are asked for instead of its own image host; empty: there."""
 
     def source(self, kind: str) -> SourceSettings:
         """How a source is asked."""
@@ -99,6 +104,7 @@ class Settings:
             "node_downloads": self.node_downloads,
             "background_hashing": self.background_hashing,
             "update_check_hours": self.update_check_hours,
+            "previews": self.previews,
         }
 
     def asks(self, kind: str) -> bool:
@@ -150,6 +156,8 @@ class Settings:
             node_downloads=_node_downloads(env),
             background_hashing=env.get("SATCHEL_BACKGROUND_HASHING", "").lower() in _TRUE,
             update_check_hours=_whole_number("SATCHEL_UPDATE_CHECK_HOURS", env, "24; 0 is never"),
+            previews=_previews(env),
+            civitai_images_url=_optional_url("SATCHEL_CIVITAI_IMAGES_URL", env),
         )
 
 
@@ -200,6 +208,21 @@ def _node_downloads(env: Mapping[str, str]) -> NodeDownloads:
             hint="Write one of them; ask holds without it.",
         )
     return "allow" if text == "allow" else "ask"
+
+
+def _previews(env: Mapping[str, str]) -> bool:
+    text = env.get("SATCHEL_PREVIEWS", "").strip().lower()
+    if text and text not in _TRUE | _FALSE:
+        raise InvalidInputError(
+            "SATCHEL_PREVIEWS is neither on nor off.",
+            hint="Write one of them; on holds without it.",
+        )
+    return text not in _FALSE
+
+
+def _optional_url(variable: str, env: Mapping[str, str]) -> str:
+    text = env.get(variable, "").strip().rstrip("/")
+    return _http_url(variable, text) if text else ""
 
 
 def _whole_number(variable: str, env: Mapping[str, str], example: str) -> int:

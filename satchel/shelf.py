@@ -16,7 +16,7 @@ from .catalog import Catalog
 from .catalog.shelf_rows import ShelfRow
 from .find import find
 from .folders import LocalModel
-from .previews import previews_beside
+from .preview_cache import PreviewCache, shown_previews
 
 Sort = Literal["name", "newest", "size", "relevance"]
 SORTS = get_args(Sort)
@@ -86,6 +86,8 @@ class Shelf:
     items: tuple[Item, ...]
     stamp: str = field(default="")
     """The same as long as nothing that is shown has changed."""
+    obtainable: int = 0
+    """How many pictures could be fetched for models that have none."""
 
     @property
     def unhashed(self) -> int:
@@ -134,10 +136,13 @@ def make_shelf(models: Sequence[LocalModel], catalog: Catalog) -> Shelf:
     return Shelf(items, told.hexdigest()[:16])
 
 
-def page_of(items: Sequence[Item], offset: int, limit: int) -> list[dict[str, Any]]:
+def page_of(
+    items: Sequence[Item], offset: int, limit: int, cache: PreviewCache
+) -> list[dict[str, Any]]:
     """Some of what is shown, with the times of their pictures: these are looked for now."""
     page = items[offset : offset + limit]
-    previews = previews_beside(item.model for item in page)
+    sha256s = {item.model: item.row.sha256 for item in page}
+    previews = shown_previews(sha256s, sha256s, cache)
     return [item.to_json(previews.get(item.model, 0)) for item in page]
 
 

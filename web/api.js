@@ -267,7 +267,7 @@ export class SatchelApi {
    * Starts a job and follows it to its end, by websocket events and, since those may be missing,
    * by polling.
    *
-   * @param {'plan' | 'install' | 'export' | 'bundle' | 'scan' | 'updates' | 'block-norms'} action
+   * @param {'plan' | 'install' | 'export' | 'bundle' | 'previews' | 'scan' | 'updates' | 'block-norms'} action
    * @param {Record<string, unknown>} document a workflow, or what the action takes instead
    * @param {(progress: Progress) => void} onProgress
    * @param {AbortSignal} signal cancels the job on the server

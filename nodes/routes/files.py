@@ -1,4 +1,4 @@
-"""Routes about the files that are here: model-info, find, identify, scan, updates."""
+"""Routes about the files that are here: model-info, find, identify, scan, updates, previews."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...satchel.errors import InvalidInputError
 from ...satchel.folders import LocalModel
 from ...satchel.hashes import ALL_KINDS, DEFAULT_KINDS
 from ...satchel.identify import identify_file
-from ...satchel.inventory import find_here, listed, take_inventory, updates_here
+from ...satchel.inventory import find_here, listed, previews_here, take_inventory, updates_here
 from ...satchel.model_info import model_info
 from ...satchel.progress import Cancellation, Report
 from ...satchel.updates import known_updates
@@ -83,10 +83,13 @@ async def _scan(request: web.Request) -> web.Response:
     body = await json_body(request)
     kinds = names_in(body, "kinds") or []
     look_up, now, behind = (flag_in(body, key) for key in ("look_up", "hash", "hash_behind"))
+    previews = flag_in(body, "previews")
 
     def work(report: Report, cancellation: Cancellation) -> Any:
         space = workspace().watched(report, cancellation)
-        inventory = take_inventory(kinds, space, hash_unknown=now or look_up, look_up=look_up)
+        inventory = take_inventory(
+            kinds, space, hash_unknown=now or look_up, look_up=look_up, previews=previews
+        )
         if behind:
             background.start_hashing()
         changes = inventory.scanned.changes
@@ -123,6 +126,18 @@ async def _updates(request: web.Request) -> web.Response:
     return await run(work, body)
 
 
+async def _previews(request: web.Request) -> web.Response:
+    check_may_work(request)
+    body = await json_body(request)
+    kinds = names_in(body, "kinds") or []
+
+    def work(report: Report, cancellation: Cancellation) -> Any:
+        space = workspace().watched(report, cancellation)
+        return previews_here(kinds, space).to_json()
+
+    return await run(work, body)
+
+
 def file_in(entry: Any, space: Workspace) -> LocalModel:
     """A model that a body names by its folder and its name in there; never by a path.
 
@@ -146,4 +161,5 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/scan", _scan),
     ("GET", "/updates/known", _known_updates),
     ("POST", "/updates", _updates),
+    ("POST", "/previews", _previews),
 )

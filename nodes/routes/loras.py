@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from ...satchel.errors import InvalidInputError
-from ...satchel.previews import find_preview
+from ...satchel.preview_cache import find_shown_preview
 from ...satchel.progress import Cancellation, Report
 from ..lora_list import LoraList
 from ..slot_norms import SlotNormsBook
@@ -52,7 +52,9 @@ async def _preview(request: web.Request) -> web.Response:
         )
 
     def work() -> bytes:
-        return thumbnails.get(find_preview(str(kind), name, workspace().folders), EDGES[size])
+        space = workspace()
+        path = find_shown_preview(str(kind), name, space.folders, space.catalog)
+        return thumbnails.get(path, EDGES[size])
 
     picture = await asyncio.to_thread(work)
     return web.Response(body=picture, content_type="image/jpeg", headers=_PICTURE_HEADERS)

@@ -23,6 +23,8 @@ class Overview:
     mtime_ns: int
     facts: dict[str, Any] | None
     """Of its header; None until that was read."""
+    sha256: str | None = None
+    """None until it was hashed."""
     base_models: list[str] = field(default_factory=list)
     """As marketplaces, then notes write it: the most reliable first."""
     own_words: list[str] = field(default_factory=list)
@@ -41,11 +43,13 @@ def overview(database: Database, kind: str) -> dict[str, Overview]:
         by_id: dict[int, Overview] = {}
         by_path: dict[str, Overview] = {}
         rows = db.execute(
-            "SELECT id, path, size, mtime_ns, facts FROM files WHERE kind = ? AND gone_at IS NULL",
+            "SELECT id, path, size, mtime_ns, facts, sha256 FROM files"
+            " WHERE kind = ? AND gone_at IS NULL",
             (kind,),
         )
-        for row_id, path, size, mtime_ns, facts in rows:
-            known = Overview(size, mtime_ns, None if facts is None else json.loads(facts))
+        for row_id, path, size, mtime_ns, facts, sha256 in rows:
+            read = None if facts is None else json.loads(facts)
+            known = Overview(size, mtime_ns, read, sha256)
             by_id[row_id] = by_path[path] = known
         for row_id, base_model, words in _published(db, kind):
             known = by_id[row_id]

@@ -108,7 +108,11 @@ _REFERENCES = (
     )""",
 )
 
-MIGRATIONS: Sequence[Sequence[str]] = (_VERSION_1, (*_FILES, *_RECORDS), _REFERENCES)
+_REFUSED_PREVIEWS = ("CREATE TABLE refused_previews (url TEXT PRIMARY KEY, until REAL NOT NULL)",)
+
+MIGRATIONS: Sequence[Sequence[str]] = (
+    _VERSION_1, (*_FILES, *_RECORDS), _REFERENCES, _REFUSED_PREVIEWS,
+)  # fmt: skip
 
 
 def create_full_text(db: sqlite3.Connection) -> bool:

@@ -15,6 +15,7 @@ from .files import FileTable
 from .listing import ListingChanges, store_listing
 from .notes import NoteTable
 from .overview import Overview, overview
+from .previews import PreviewTable
 from .records import RecordTable
 from .references import ReferenceTable
 from .search import SearchIndex
@@ -34,6 +35,7 @@ class Catalog:
         self.records = RecordTable(self._database)
         self.notes = NoteTable(self._database)
         self.references = ReferenceTable(self._database)
+        self.previews = PreviewTable(self._database)
         self.search = SearchIndex(self._database)
         self._answers = AnswerTable(self._database)
 

@@ -28,6 +28,10 @@ def _add_reading(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     scan.add_argument(
         "--look-up", action="store_true", help="hash them, and ask marketplaces for them by hash"
     )
+    scan.add_argument(
+        "--previews", action="store_true",
+        help="fetch published pictures of models that are known and have none",
+    )  # fmt: skip
     identify = add_command(
         commands, "identify", "tell what a model file is, from its own bytes",
         "satchel identify models/loras/ink.safetensors",

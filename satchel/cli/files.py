@@ -23,8 +23,11 @@ def scan(arguments: argparse.Namespace, workspace: Workspace) -> Result:
         workspace,
         hash_unknown=arguments.hash or arguments.look_up,
         look_up=arguments.look_up,
+        previews=arguments.previews,
     )
     complaints = [f"{model.name} could not be read." for model in inventory.unread]
+    if arguments.previews and not workspace.settings.previews:
+        complaints.append("No pictures are fetched: SATCHEL_PREVIEWS is off.")
     values = inventory.to_json()
     rows = [
         (

@@ -66,6 +66,19 @@ HOSTS = {
 trusted origins are all that they may name."""
 
 
+PICTURES = {
+    "civitai": Hosts(
+        frozenset({"image.civitai.com", "image.civitai.red"}), frozenset({"image-b2.civitai.com"})
+    ),
+    "huggingface": Hosts(
+        HUGGINGFACE.site | {"cdn-uploads.huggingface.co"},
+        HUGGINGFACE.storage,
+        HUGGINGFACE.storage_suffixes,
+    ),
+}
+"""`Source.kind` -> the hosts of the pictures that it publishes. Pasted URLs are read by `HOSTS`."""
+
+
 def source_of_host(host: str, settings: Settings | None = None) -> str | None:
     """The kind of source that a host belongs to; with settings, an operator's mirrors count."""
     for kind, hosts in HOSTS.items():

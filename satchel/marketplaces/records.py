@@ -11,6 +11,9 @@ from typing import Any, Literal
 
 from ..identity import ModelIdentity
 
+MATURE = 4
+"""The first bit of Civitai's NSFW level (R) that is not for everybody."""
+
 SortOrder = Literal["relevance", "downloads", "newest", "rating"]
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ForbiddenUrlError, UnavailableError
 from ..settings import Settings, origin_of
-from .hosts import HOSTS, NOWHERE, Hosts
+from .hosts import HOSTS, NOWHERE, PICTURES, Hosts
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -39,6 +39,16 @@ class UrlPolicy:
         built_in = {f"https://{host}" for host in HOSTS[kind].site}
         mirror = {origin_of(settings.source(kind).url)} - built_in
         return cls(settings.trusted_origins | mirror, HOSTS[kind])
+
+    @classmethod
+    def of_pictures(cls, kind: str, settings: Settings) -> UrlPolicy:
+        """The policy for the pictures of one source."""
+        if kind not in PICTURES or not settings.asks(kind):
+            return cls(settings.trusted_origins)
+        own = settings.source(kind).url if kind != "civitai" else settings.civitai_images_url
+        built_in = {f"https://{host}" for host in PICTURES[kind].site}
+        mirror = {origin_of(own)} - built_in if own else set()
+        return cls(settings.trusted_origins | mirror, PICTURES[kind])
 
     def check(self, url: str, *, redirected: bool = False) -> None:
         """Refuses a URL that may not be opened.

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..folders import posix_name
 from ..marketplaces.civitai_records import PERMISSIONS
+from ..marketplaces.records import MATURE
 from .documents import WorkflowDocument
 from .lock import LOCK_KEY
 
@@ -19,8 +20,6 @@ MAX_TEXT = 500
 MAX_WORDS = 50
 _RATINGS = ((16, "XXX"), (8, "X"), (4, "R"), (2, "PG-13"), (1, "PG"))
 """Bits of Civitai's NSFW level, the strongest first."""
-MATURE = 4
-"""The first bit that is not for everybody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,9 @@ def test_anything_but_a_yes_is_a_no(text):
     assert not Settings.from_environment({"SATCHEL_ALLOW_PICKLE": text}).allow_pickle
 
 
-@pytest.mark.parametrize("variable", ["SATCHEL_CIVITAI_URL", "SATCHEL_TRUSTED_ORIGINS"])
+@pytest.mark.parametrize(
+    "variable", ["SATCHEL_CIVITAI_URL", "SATCHEL_CIVITAI_IMAGES_URL", "SATCHEL_TRUSTED_ORIGINS"]
+)
 @pytest.mark.parametrize(
     "text",
     [
@@ -93,6 +95,16 @@ def test_nodes_download_only_where_that_is_said_in_so_many_words():
         assert settings.node_downloads == policy
     with pytest.raises(InvalidInputError, match="SATCHEL_NODE_DOWNLOADS"):
         Settings.from_environment({"SATCHEL_NODE_DOWNLOADS": "1"})
+
+
+def test_pictures_may_be_fetched_unless_that_is_turned_off():
+    for text, previews in (("", True), ("on", True), ("1", True), ("Off", False), ("0", False)):
+        assert Settings.from_environment({"SATCHEL_PREVIEWS": text}).previews is previews
+    with pytest.raises(InvalidInputError, match="SATCHEL_PREVIEWS"):
+        Settings.from_environment({"SATCHEL_PREVIEWS": "sometimes"})
+    mirror = Settings.from_environment({"SATCHEL_CIVITAI_IMAGES_URL": "http://nas:8080/"})
+    assert mirror.civitai_images_url == "http://nas:8080"
+    assert Settings.from_environment({}).civitai_images_url == ""
 
 
 def test_nothing_is_hashed_unasked():

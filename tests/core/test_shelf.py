@@ -15,6 +15,7 @@ from satchel.errors import InvalidInputError
 from satchel.examine import examine_all
 from satchel.inventory import listed
 from satchel.model_details import model_details, user_note, write_note
+from satchel.preview_cache import PreviewCache
 from satchel.shelf import Wanted, make_shelf, page_of
 
 
@@ -110,8 +111,9 @@ def test_the_newest_come_first(shelf, space, tmp_path):
 def test_a_file_tells_what_is_known_of_it(shelf, space, tmp_path):
     (tmp_path / "models/loras/style/ink.preview.png").write_bytes(b"picture")
     shown = shelf.show(Wanted(), space.catalog).items
+    cache = PreviewCache.beside(space.catalog)
 
-    by_name = {entry["name"]: entry for entry in page_of(shown, 0, 10)}
+    by_name = {entry["name"]: entry for entry in page_of(shown, 0, 10, cache)}
 
     ink = by_name["style/ink.safetensors"]
     assert (ink["title"], ink["version"], ink["base"]) == ("Ink Drawing", "v1", "SDXL 1.0")
@@ -120,8 +122,8 @@ def test_a_file_tells_what_is_known_of_it(shelf, space, tmp_path):
     assert ink["preview"] > 0
     assert by_name["wash.safetensors"]["noted"] is True
     assert by_name["soft.safetensors"].keys() == {"name", "directory", "size"}
-    assert [entry["name"] for entry in page_of(shown, 1, 2)] == ALL[1:3]
-    assert page_of(shown, 99, 2) == []
+    assert [entry["name"] for entry in page_of(shown, 1, 2, cache)] == ALL[1:3]
+    assert page_of(shown, 99, 2, cache) == []
     assert shelf.unhashed == 1
 
 

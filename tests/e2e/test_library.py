@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import pytest
-from support.marketplace import Marketplace
+from support.marketplace import Marketplace, Picture
 from support.models import write_safetensors
+from support.pictures import png
 
 from .axe import violations
 from .stack_rows import new_stack, saved_values
@@ -147,6 +149,51 @@ def test_files_are_identified_and_copies_and_updates_found(
     comfy.post_json("/satchel/v1/queue/clear", {})
     library.get_by_role("button", name="Back to the list").click()
     library.get_by_text("No file is like that.").wait_for()
+
+
+def test_identifying_makes_a_picture_appear_and_the_page_asks_no_one_else(
+    open_page: OpenPage, comfy: ComfyUI, files: Path, market: Marketplace
+) -> None:
+    for name in ("brush", "wash"):
+        path = write_safetensors(files / f"{name}.safetensors", seed=crc32(name.encode()))
+        shown = [Picture(png(300, 400, colour=b"\xd0\x40\x20"))]
+        market.publish(path, model_name=f"Painted {name}", pictures=shown)
+    market.fault("status", times=1, origin="images", status=503)
+    page = open_page()
+    foreign: list[str] = []
+    page.page.on(
+        "request",
+        lambda asked: foreign.append(asked.url) if not asked.url.startswith(comfy.url) else None,
+    )
+    library = open_library(page)
+    assert card(library, "wash.safetensors").locator("img").count() == 0
+
+    library.get_by_role("button", name="Identify").click()
+    drawn = library.locator(
+        '[data-model="loras/brush.safetensors"] img, [data-model="loras/wash.safetensors"] img'
+    )
+    drawn.first.wait_for()
+
+    page.page.wait_for_function(
+        "() => [...document.querySelectorAll('.satchel-card img')]"
+        ".some((image) => image.complete && image.naturalHeight === 128)"
+    )
+    assert drawn.count() == 1  # the image host failed once
+    assert [url for url in foreign if url.startswith("http")] == []
+
+
+def test_pictures_of_known_models_are_offered(
+    open_page: OpenPage, comfy: ComfyUI, files: Path, market: Marketplace
+) -> None:
+    pale = write_safetensors(files / "wash.safetensors", seed=crc32(b"pale"))
+    market.publish(pale, model_name="Pale Wash", pictures=[Picture(png(9, 9))])
+    comfy.post_json("/satchel/v1/scan", {"look_up": True})
+    library = open_library(open_page())
+
+    library.get_by_role("button", name="Get pictures (1)").click()
+
+    card(library, "wash.safetensors").locator("img").wait_for()
+    assert library.get_by_role("button", name="Get pictures").count() == 0
 
 
 def test_a_note_is_written_found_and_shown_as_text(open_page: OpenPage, files: Path) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from satchel_tools.comfyui import ComfyUI
+from support.marketplace import Marketplace, Picture
 from support.models import write_safetensors
+from support.pictures import png
 
 from .conftest import StartServer
 from .test_routes import PREFIX, refusal
@@ -116,6 +119,39 @@ def test_bad_bodies_get_a_sentence(
     status, error = refusal(server, path, body)
 
     assert (400 <= status < 500, error["code"]) == (True, code)
+
+
+def test_pictures_are_fetched_by_a_job_and_then_shown(
+    start_server: StartServer, market: Marketplace
+) -> None:
+    running = start_server("previews")
+    ink = write_safetensors(running.base / "models/loras/ink.safetensors", seed=71)
+    wash = write_safetensors(running.base / "models/loras/wash.safetensors", seed=72)
+    market.publish(ink, model_name="Ink", pictures=[Picture(png(900, 600))])
+    market.publish(wash, model_name="Wash", pictures=[Picture(png(9, 9), nsfw_level=8)])
+    running.post_json(PREFIX + "/scan", {"look_up": True})
+    before = library(running)
+    assert (before["previews"], [model.get("preview") for model in before["models"]]) == (
+        1, [None, None],
+    )  # fmt: skip
+    query = {"kind": "loras", "name": "ink.safetensors"}
+    picture = f"{PREFIX}/preview?{urlencode(query)}"
+    assert running.request("GET", picture)[0] == 404
+
+    told = running.post_json(PREFIX + "/previews", {})
+
+    assert told == {"fetched": 1, "missed": 0, "complaints": []}
+    after = library(running)
+    stamps = {model["name"]: model.get("preview", 0) for model in after["models"]}
+    assert (after["previews"], stamps["wash.safetensors"]) == (0, 0)
+    status, body = running.request("GET", picture)
+    assert (status, body[:3]) == (200, b"\xff\xd8\xff")
+    (kept,) = (running.base / "user/__satchel/previews").iterdir()
+    assert stamps["ink.safetensors"] == kept.stat().st_mtime_ns // 1_000_000
+    cards = running.post_json(PREFIX + "/loras", {})["loras"]
+    assert {card["name"]: card.get("preview", 0) for card in cards} == stamps
+    assert {path.suffix for path in ink.parent.iterdir()} == {".safetensors"}
+    assert str(running.base) not in json.dumps([told, after])
 
 
 @pytest.mark.parametrize("path", ["", "/details", "/notes", "/used-in"])

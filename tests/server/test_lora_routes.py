@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import struct
-import zlib
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 from satchel_tools.comfyui import ComfyUI
 from support.models import write_safetensors
+from support.pictures import png, webp_canvas
 
 from .conftest import StartServer
 from .test_routes import PREFIX, refusal
@@ -19,21 +19,6 @@ pytestmark = pytest.mark.server
 
 QUERY = "lora_unet_input_blocks_8_1_transformer_blocks_9_attn1_to_q"
 SDXL = {f"{QUERY}.lora_down.weight": (1, 1280), f"{QUERY}.lora_up.weight": (1280, 1)}
-
-
-def png(width: int, height: int, rows: bytes | None = None) -> bytes:
-    """A picture in one colour; without `rows` complete, else whatever they are."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        tail = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + tail
-
-    if rows is None:
-        rows = (b"\0" + b"\x20\x80\xc0" * width) * height
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    text = chunk(b"tEXt", b"workflow\0a secret of its author")
-    body = chunk(b"IDAT", zlib.compress(rows))
-    return b"\x89PNG\r\n\x1a\n" + head + text + body + chunk(b"IEND", b"")
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +137,17 @@ def test_what_is_no_picture_by_its_bytes_is_refused(
     assert json.loads(body)["error"]["code"] == "unreadable_media"
     (loras / "odd.png").unlink()
     (loras / "odd.safetensors").unlink()
+
+
+def test_a_canvas_too_large_to_open_is_not_opened(server: ComfyUI, loras: Path) -> None:
+    write_safetensors(loras / "wide.safetensors", SDXL, dtype="F16")
+    (loras / "wide.webp").write_bytes(webp_canvas(16_384, 16_384))
+
+    status, body = preview(server, kind="loras", name="wide.safetensors")
+
+    assert (status, "64000000 pixels" in json.loads(body)["error"]["message"]) == (422, True)
+    (loras / "wide.webp").unlink()
+    (loras / "wide.safetensors").unlink()
 
 
 def size_of(jpeg: bytes) -> tuple[int, int]:

@@ -23,7 +23,7 @@ PLANTED = "planted-secret-0123456789"
 INK = LORAS[0]
 POSTS = [
     "/resolve", "/search", "/versions", "/base-models", "/get", "/identify", "/scan", "/find",
-    "/updates", "/model-info",
+    "/updates", "/previews", "/model-info",
     *(f"/queue/{action}" for action in ("add", "pause", "resume", "cancel", "move", "priority",
                                         "limits", "clear")),
     *(f"/auth/{action}" for action in ("check", "set", "clear")),
@@ -107,6 +107,8 @@ def test_work_is_done_for_json_posts_only(server: ComfyUI, path: str) -> None:
         ("/scan", {"hash": "yes"}, "invalid_input"),
         ("/find", {"query": ""}, "invalid_input"),
         ("/updates", {"kinds": "loras"}, "invalid_input"),
+        ("/scan", {"previews": "yes"}, "invalid_input"),
+        ("/previews", {"kinds": ["custom_nodes"]}, "invalid_input"),
         ("/model-info", {"files": []}, "invalid_input"),
         ("/model-info", {"files": ["/etc/passwd"]}, "invalid_input"),
         ("/queue/pause", {"ids": [999]}, "unknown_download"),

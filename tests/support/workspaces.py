@@ -34,6 +34,7 @@ def make_workspace(
     if market is not None:
         settings.setdefault("sources", sources_of(market, token))
         settings.setdefault("trusted_origins", frozenset({origin_of(market.storage_url)}))
+        settings.setdefault("civitai_images_url", market.images_url)
     settings["sources"] = {**OFF, **settings.get("sources", {})}
     return Workspace(
         Settings(**settings), open_folders(base / "models"), Catalog(base / "catalog.sqlite3")

@@ -30,6 +30,8 @@ test('each state says what is going on', () => {
     [event('downloading', 'a', 1e6, 0, 0, 1), 'Downloading a: 1.0 MB', null],
     [event('hashing', 'a', 1, 2, 1, 2), 'Reading a', 0.75],
     [event('hashing', 'a', 0, 0, 0, 0), 'Reading a', null],
+    [event('previews', 'a', 0, 0, 3, 12), 'Getting pictures: 3 of 12', 0.25],
+    [event('previews', 'a', 0, 0, 0, 0), 'Getting pictures: 0 of 0', null],
     [event('resolving', '', 0, 0), 'Asking the marketplaces', null],
     [event('done', '', 0, 0), 'Finishing', null],
   ]

@@ -30,6 +30,10 @@ export class JobProgress {
       const share = event.files_total ? (event.files_done + part) / event.files_total : part
       return { text: say('export.packing', { name: event.name }), share: Math.min(1, share) || null }
     }
+    if (event.state === 'previews') {
+      const { files_done: done, files_total: total } = event
+      return { text: say('side.pictures.getting', { done, total }), share: total ? done / total : null }
+    }
     if (event.state === 'resolving') return { text: say('job.asking'), share: null }
     return { text: say('job.finishing'), share: null }
   }

@@ -364,7 +364,8 @@ const ENGLISH = {
   'side.lib.unhashed':
     'What {count} files are is not known yet, nor whether they are twice here or have updates.',
   'side.lib.identify': 'Identify',
-  'side.lib.identifyHint': 'Reads the files, and asks the marketplaces for them by their digests.',
+  'side.lib.identifyHint':
+    'Reads the files, asks the marketplaces for them by their digests, and gets their pictures.',
   'side.lib.lookForUpdates': 'Look for newer versions',
   'side.lib.working': 'Working',
   'side.lib.stop': 'Stop',
@@ -635,6 +636,12 @@ const ENGLISH = {
   'side.nodes.ask': 'Only after you got the model',
   'side.hashing.always': 'While nothing is generated',
   'side.hashing.asked': 'Only when asked for',
+  'side.pictures.get': 'Get pictures ({count})',
+  'side.pictures.hint': 'The server fetches published pictures of models that have none here.',
+  'side.pictures.getting': 'Getting pictures: {done} of {total}',
+  'side.pictures.rule': 'Pictures of models',
+  'side.pictures.asked': 'Fetched when asked for',
+  'side.pictures.never': 'Not fetched',
 }
 
 /** @typedef {keyof typeof ENGLISH} StringKey */

@@ -13,6 +13,7 @@ import { LoraDrops } from './lora_drops.js'
 
 /** @typedef {import('../types/satchel').LibraryModel} LibraryModel */
 /** @typedef {import('../types/satchel').LibraryPage} LibraryPage */
+/** @typedef {'scan' | 'previews' | 'updates'} Action a job's route */
 
 const QUEUE_EVENT = 'satchel.queue'
 
@@ -193,14 +194,20 @@ export class LibraryView {
 
   /** @param {LibraryPage} page */
   #tell(page) {
-    const { total, files, unhashed } = page
+    const { total, files, unhashed, previews } = page
     this.status.textContent = standing(page)
     this.grid.root.hidden = total === 0
     if (this.#job) return
     const { updates } = this.filters.wanted
     const hints = []
     if (unhashed > 0 && files > 0) {
-      hints.push(this.#offer(say('side.lib.unhashed', { count: unhashed }), say('side.lib.identify'), 'scan', { look_up: true }))
+      const text = say('side.lib.unhashed', { count: unhashed })
+      const body = { look_up: true, previews: true }
+      hints.push(this.#offer(text, say('side.lib.identify'), 'scan', body, say('side.lib.identifyHint')))
+    }
+    if (previews > 0) {
+      const label = say('side.pictures.get', { count: previews })
+      hints.push(this.#offer('', label, 'previews', {}, say('side.pictures.hint')))
     }
     if (updates) this.updates.seen()
     if (updates) hints.push(this.#offer('', say('side.lib.lookForUpdates'), 'updates', {}))
@@ -210,19 +217,21 @@ export class LibraryView {
   /**
    * @param {string} text
    * @param {string} label
-   * @param {'scan' | 'updates'} action
+   * @param {Action} action
    * @param {Record<string, unknown>} body
+   * @param {string} [hint]
    */
-  #offer(text, label, action, body) {
+  #offer(text, label, action, body, hint) {
     const press = button(label, () => void this.#work(action, body))
-    if (action === 'scan') press.title = say('side.lib.identifyHint')
+    if (hint) press.title = hint
     return element('p', {}, text, text ? ' ' : '', press)
   }
 
   /**
-   * Reads files, or asks for newer versions: a job of the server, which can be stopped.
+   * Reads files, gets pictures, or asks for newer versions: a job of the server, which can be
+   * stopped.
    *
-   * @param {'scan' | 'updates'} action
+   * @param {Action} action
    * @param {Record<string, unknown>} body
    */
   async #work(action, body) {

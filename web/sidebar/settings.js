@@ -117,6 +117,7 @@ export class SettingsView {
       [say('side.rule.total'), limit(policy.max_total_bytes)],
       [say('side.rule.nodes'), say(rules.node_downloads === 'allow' ? 'side.nodes.allow' : 'side.nodes.ask')],
       [say('side.rule.hashing'), say(rules.background_hashing ? 'side.hashing.always' : 'side.hashing.asked')],
+      [say('side.pictures.rule'), say(rules.previews ? 'side.pictures.asked' : 'side.pictures.never')],
     ] // prettier-ignore
     this.rules.replaceChildren(
       ...facts.flatMap(([term, text]) => [element('dt', {}, term), element('dd', {}, text)]),

@@ -146,7 +146,7 @@ export interface NodeSelection {
 
 export interface Progress {
   job?: string
-  state: 'hashing' | 'resolving' | 'downloading' | 'unpacking' | 'packing' | 'waiting' | 'done' | 'failed'
+  state: 'hashing' | 'resolving' | 'previews' | 'downloading' | 'unpacking' | 'packing' | 'waiting' | 'done' | 'failed'
   name: string
   /** Bytes of the file named. */
   done: number
@@ -286,6 +286,8 @@ export interface LibraryPage {
   files: number
   unhashed: number
   updates: number
+  /** Pictures that could be fetched for models that have none. */
+  previews: number
   facets: Record<'kinds' | 'base_models' | 'tags', { value: string; count: number }[]>
   offset: number
   models: LibraryModel[]
@@ -444,6 +446,7 @@ export interface ServerStatus {
     pickle: boolean
     node_downloads: 'ask' | 'allow'
     background_hashing: boolean
+    previews: boolean
     update_check_hours: number
   }
 }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from support.command_line import Run, sha256_of
-from support.marketplace import Marketplace, Published
+from support.marketplace import Marketplace, Picture, Published
 from support.models import write_safetensors
+from support.pictures import png
 
 
 def test_scan_lists_model_files_and_hashes_when_asked(run: Run, author: Path):
@@ -49,6 +51,25 @@ def test_scan_looks_files_up_and_find_and_identify_then_know_them(
     assert identified["published"]["air"].endswith(f"@{published['ink'].version_id}")
     assert "Ink" in run("find", sha256_of(path)[:10], "--models", author).out
     assert market.requests == []
+
+
+def test_scan_fetches_pictures_when_asked(
+    run: Run, author: Path, market: Marketplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = author / "loras/style/ink.safetensors"
+    market.publish(path, model_name="Ink", pictures=[Picture(png(8, 8))])
+    monkeypatch.setenv("SATCHEL_CATALOG", str(tmp_path / "own/catalog.sqlite3"))
+    monkeypatch.setenv("SATCHEL_PREVIEWS", "off")
+    off = run("scan", "--look-up", "--previews", "--models", author)
+    assert (off.status, "SATCHEL_PREVIEWS is off" in off.err) == (0, True)
+    monkeypatch.delenv("SATCHEL_PREVIEWS")
+
+    assert run("scan", "--models", author).err == ""
+    assert not (tmp_path / "own/previews").exists()
+    outcome = run("scan", "--previews", "--models", author)
+
+    assert outcome.status == 0
+    assert (tmp_path / "own/previews" / sha256_of(path)).read_bytes() == png(8, 8)
 
 
 def test_find_says_when_nothing_fits(run: Run, author: Path):

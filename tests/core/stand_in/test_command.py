@@ -23,7 +23,7 @@ def test_it_offers_a_file_at_every_site(tmp_path: Path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            lines = [process.stdout.readline().strip() for _ in range(3 + 4 + 8)]
+            lines = [process.stdout.readline().strip() for _ in range(3 + 4 + 9)]
             references = [line.split()[0] for line in lines[2:7]]
             environ = dict(line.split("=", 1) for line in lines[7:])
             environ |= {"FAL_KEY": "k3y", "REPLICATE_API_TOKEN": "k3y"}

@@ -182,4 +182,4 @@ def test_an_expired_link_does_not_use_up_a_fault_of_the_body(market, publish):
 
 
 def test_every_kind_of_fault_has_an_origin():
-    assert {kind.origin for kind in KINDS.values()} == {"site", "storage"}
+    assert {kind.origin for kind in KINDS.values()} == {"site", "storage", "images"}

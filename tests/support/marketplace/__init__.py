@@ -1,4 +1,4 @@
-"""A stand-in for Civitai: its API and its storage, on two loopback ports.
+"""A stand-in for Civitai: its API, its storage and its pictures, each on a loopback port.
 
     with Marketplace(keys=("secret",)) as market:
         lora = market.publish(path, model_name="Ink Wash Lines", base_model="Illustrious")
@@ -11,6 +11,7 @@ be made to go wrong.
 
 from .faults import KINDS, Fault
 from .market import Marketplace, RecordedRequest
+from .pictures import Picture
 from .values import Published
 
-__all__ = ["KINDS", "Fault", "Marketplace", "Published", "RecordedRequest"]
+__all__ = ["KINDS", "Fault", "Marketplace", "Picture", "Published", "RecordedRequest"]

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from .defaults import MODEL_DEFAULTS, USER_ID, VERSION_DEFAULTS
 from .hashing import civitai_hashes, sha256_hex
+from .pictures import ImageHost, Picture
 from .recorded import read_enums, read_models
 from .values import File, Model, Published, Version, air
 from .vocabulary import FORMATS
@@ -29,6 +30,7 @@ class Catalogue:
         self.images: dict[int, dict[str, Any]] = {}
         """Bodies of images, by id."""
         self.enums: dict[str, list[str]] | None = None
+        self.image_host = ImageHost()
         self._lock = threading.Lock()
         self._published = 0
 
@@ -76,6 +78,7 @@ class Catalogue:
         downloads_disabled: bool = False,
         private: bool = False,
         unpublished: bool = False,
+        pictures: Sequence[Picture] = (),
         in_model: Published | None = None,
         in_version: Published | None = None,
     ) -> Published:
@@ -86,6 +89,7 @@ class Catalogue:
             file_name: as uploaded; percent escapes are decoded in listings, as the site does.
             metadata: `size`, `fp`, `quantType`, beside the `format` that the suffix gives.
             early_access_until: an ISO time with zone, or `permanent`.
+            pictures: shown with the version, and served by the image origin.
             in_model: put it into that model, as its newest version.
             in_version: put it into that version, as another file; only the arguments that
                 describe the file count then.
@@ -97,7 +101,8 @@ class Catalogue:
         model_fields = {**MODEL_DEFAULTS, **shared, **named, **_mode(archived, taken_down)}
         told = {"name": version_name, "baseModel": base_model, "trainedWords": list(trained_words)}
         terms = _terms(unpublished, downloads_disabled, early_access_until)
-        version_fields = {**VERSION_DEFAULTS, **shared, **_times(number), **told, **terms}
+        images = {"images": [self.image_host.add(picture) for picture in pictures]}
+        version_fields = {**VERSION_DEFAULTS, **shared, **_times(number), **told, **terms, **images}
         new_model = Model(1_000_000 + number, model_fields, ())
         new_version = Version(2_000_000 + number, version_fields, (), require_login)
         with self._lock:

@@ -66,7 +66,8 @@ class Fault:
     bytes_per_s: int = 1 << 20
     """throttle."""
     by: int = -1
-    """wrong_length: how many bytes longer (+, zeros) or shorter (-) than the file."""
+    """wrong_length: how many bytes longer (+, zeros) or shorter (-) than the file; swollen: how
+    many zeros follow."""
     retry_after: str | None = None
     """status_429: seconds or an HTTP date, as text; ratelimit_429: seconds."""
     status: int = 500
@@ -156,6 +157,12 @@ def _explode(fault: Fault, reply: Reply, request: Request) -> Reply:
     return Reply(200, headers, _bomb())
 
 
+def _swell(fault: Fault, reply: Reply, request: Request) -> Reply:
+    """The same beginning, and then far more than anybody wants."""
+    assert isinstance(reply.body, bytes)
+    return replace(reply, body=reply.body + bytes(fault.by))
+
+
 def _instead(reply: Reply) -> Callable[[Fault, Reply, Request], Reply]:
     return lambda fault, true_reply, request: reply
 
@@ -174,6 +181,7 @@ KINDS: dict[str, Kind] = {
     "replaced": Kind("storage", _replaced, True),
     "wrong_bytes": Kind("storage", _invert, True),
     "wrong_length": Kind("storage", _set_length, True),
+    "swollen": Kind("images", _swell),
     "slow_header": Kind("site", lambda f, r, q: replace(r, pace=Pace(head_s=f.seconds))),
     "gzip_bomb": Kind("site", _explode),
     "empty_body": Kind("site", lambda f, r, q: replace(r, body=b"")),

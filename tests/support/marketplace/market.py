@@ -17,7 +17,7 @@ from .values import Published
 
 
 class Marketplace(Service):
-    """Civitai and its storage."""
+    """Civitai, its storage and its pictures."""
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Marketplace(Service):
             host=host,
             site_port=site_port,
             storage_port=storage_port,
+            images=self.catalogue.image_host.answer,
             more=(self.archive.listener,),
         )
 
@@ -61,6 +62,7 @@ class Marketplace(Service):
         )
         return {
             "SATCHEL_CIVITAI_URL": self.site_url,
+            "SATCHEL_CIVITAI_IMAGES_URL": self.images_url,
             "SATCHEL_CIVARCHIVE_URL": self.archive.url,
             "SATCHEL_TRUSTED_ORIGINS": self.storage_url,
             "SATCHEL_CREDENTIALS": "off",

@@ -18,7 +18,7 @@ BROWSER = re.compile("mozilla|chrome|safari|firefox|opera|edge", re.IGNORECASE)
 @dataclass(frozen=True, slots=True)
 class Request:
     origin: str
-    """`site` or `storage`."""
+    """`site`, `storage` or `images`."""
     method: str
     target: str
     """Path and query as they came over the wire."""

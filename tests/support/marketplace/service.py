@@ -18,7 +18,7 @@ from .server import Listener
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
     origin: str
-    """`site` or `storage`."""
+    """`site`, `storage` or `images`."""
     method: str
     path: str
     """Percent-decoded, without the query."""
@@ -45,9 +45,11 @@ class Service:
         host: str = "127.0.0.1",
         site_port: int = 0,
         storage_port: int = 0,
+        images: Callable[[Request], Reply] | None = None,
         more: Sequence[Listener] = (),
     ) -> None:
-        """A port of 0 takes any free one; `more` listeners live and die with these."""
+        """A port of 0 takes any free one; `images` is a third origin, for pictures; `more`
+        listeners live and die with these."""
         self.clock = clock or Clock()
         self._faults = Faults()
         self._lock = threading.Lock()
@@ -58,6 +60,10 @@ class Service:
             Listener("storage", (host, storage_port), self._answer),
             *more,
         )
+        if images is not None:
+            self._origins["images"] = images
+            self._images = Listener("images", (host, 0), self._answer)
+            self._listeners = (*self._listeners, self._images)
 
     def __enter__(self) -> Self:
         self.start()
@@ -80,6 +86,10 @@ class Service:
     @property
     def storage_url(self) -> str:
         return self._listeners[1].url
+
+    @property
+    def images_url(self) -> str:
+        return self._images.url
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -125,7 +135,7 @@ class Service:
             kind: a key of `faults.KINDS`.
             match: a regular expression searched in the request's path, or None for every request
                 to the origin.
-            origin: `site` or `storage`, when not the one `KINDS` names.
+            origin: `site`, `storage` or `images`, when not the one `KINDS` names.
             settings: fields of `Fault`: after, seconds, bytes_per_s, by, retry_after, status,
                 location.
         """
