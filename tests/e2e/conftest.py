@@ -1,4 +1,4 @@
-"""A real ComfyUI, a stand-in marketplace and a real Chromium, booted once per session."""
+"""A real ComfyUI, a stand-in marketplace and a real Chromium, for as long as these tests last."""
 
 from __future__ import annotations
 
@@ -43,42 +43,42 @@ def paths() -> SimpleNamespace:
     return SimpleNamespace(directory=directory, python=python, chromium=chromium)
 
 
-@pytest.fixture(scope="session")
-def session_market(paths: SimpleNamespace) -> Iterator[Marketplace]:
+@pytest.fixture(scope="package")
+def running_market(paths: SimpleNamespace) -> Iterator[Marketplace]:
     with Marketplace(keys=(GOOD_TOKEN,)) as market:
         yield market
 
 
 @pytest.fixture
-def market(session_market: Marketplace) -> Iterator[Marketplace]:
+def market(running_market: Marketplace) -> Iterator[Marketplace]:
     """The marketplace without faults; what other tests published stays."""
-    yield session_market
-    session_market.clear_faults()
+    yield running_market
+    running_market.clear_faults()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def credentials(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the server keeps tokens that are set; there is no such file yet."""
     return tmp_path_factory.mktemp("tokens") / "credentials.json"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def comfy(
     paths: SimpleNamespace,
-    session_market: Marketplace,
+    running_market: Marketplace,
     credentials: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ComfyUI]:
     env = {
-        **session_market.environment,
+        **running_market.environment,
         "SATCHEL_CREDENTIALS": str(credentials),
-        "SATCHEL_TRUSTED_ORIGINS": f"{session_market.site_url},{session_market.storage_url}",
+        "SATCHEL_TRUSTED_ORIGINS": f"{running_market.site_url},{running_market.storage_url}",
     }
     with ComfyUI(paths, tmp_path_factory.mktemp("comfy"), env=env) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(paths: SimpleNamespace) -> Iterator[Browser]:
     from satchel_tools.browser import chromium
 
@@ -125,7 +125,7 @@ def renderer(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pages() -> dict[str, Frontend]:
     """Open pages by renderer: loading the frontend takes longer than most tests."""
     return {}

@@ -87,7 +87,9 @@ def test_painted_weights_become_the_rows_text_and_undo_takes_them_back(
     assert bar(dialog, "IN05").get_attribute("aria-valuetext") == "1, not in this LoRA"
 
     drag(page, dialog, ("IN04", 0.5), ("IN06", 0.5))
+    expect_text(page, "IN04-06=0.5")
     drag(page, dialog, ("OUT01", 0.0))
+    expect_text(page, "IN04-06=0.5, OUT01=0")
     drag(page, dialog, ("OUT03", 0.25), shift=True)
     expect_text(page, "IN04-06=0.5, OUT01-03=0.25")
     dialog.get_by_role("button", name="Apply").click()

@@ -19,7 +19,6 @@ from playwright.sync_api import (
     Request,
     sync_playwright,
 )
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from .base_directory import PACK_NAME
 from .comfyui import ComfyUI
@@ -55,13 +54,13 @@ _WIDGET_POINT = """([id, name, part]) => {
   ])
 }"""
 
-# What PrimeVue's BlockUI does when a mask has faded. One that never began to is another's orphan.
-_END_MASKS = """() => {
-  for (const mask of document.querySelectorAll('.p-blockui-mask')) {
-    if (!mask.classList.contains('p-overlay-mask-leave')) mask.remove()
-    else mask.dispatchEvent(new Event('animationend'))
-  }
-}"""
+# The host's mask over the page is taken away when its fading ends. Where two of them overlap, as on
+# a busy machine, one stays for ever; without an animation it is taken away at once.
+_NO_FADING = """document.addEventListener('DOMContentLoaded', () => {
+  const style = document.createElement('style')
+  style.textContent = '.p-blockui-mask { animation: none !important }'
+  document.head.append(style)
+})"""
 
 
 @contextmanager
@@ -184,16 +183,7 @@ class Frontend:
             }"""
         )
         self.reset_view()
-        self._end_masks()
         return self.page.locator("dialog[open], .litecontextmenu, .graphdialog").count() == 0
-
-    def _end_masks(self) -> None:
-        """Ends masks of the host over the page: a busy machine may miss the end of their fading."""
-        masks = self.page.locator(".p-blockui-mask")
-        try:
-            masks.first.wait_for(state="detached", timeout=1_000)
-        except PlaywrightTimeout:
-            self.run(_END_MASKS)
 
     def set_palette(self, palette: str) -> None:
         """Draws the page in one of the host's palettes, such as `dark` and `light`."""
@@ -279,6 +269,7 @@ def open_frontend(
     context = browser.new_context(
         viewport={"width": width, "height": height}, device_scale_factor=scale
     )
+    context.add_init_script(_NO_FADING)
     frontend = Frontend(context.new_page(), vue_nodes=vue_nodes)
     frontend.open(comfy.url)
     return frontend

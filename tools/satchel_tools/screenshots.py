@@ -31,6 +31,7 @@ from .comfyui import ComfyUI
 from .core_import import make_core_importable
 from .host import Host, provide_host
 from .running import say
+from .screenshots_sidebar import fill_library, take_library, take_workflow
 
 EXAMPLE = ROOT / "workflows" / "lora-stack.json"
 STACK, CHECKPOINT, DECODE, VAE = 2, 1, 7, 11
@@ -108,6 +109,10 @@ def _take_all(host: Host, folder: Path, to: Path) -> None:
             graph = _share(comfy, folder / "author")
             for palette, ending in PALETTES:
                 _take_import(browser, comfy, graph, to / f"import-dialog{ending}.png", palette)
+                take_workflow(browser, comfy, graph, to / f"sidebar{ending}.png", palette)
+            fill_library(comfy, market, folder / "author")
+            for palette, ending in PALETTES:
+                take_library(browser, comfy, to / f"library{ending}.png", palette)
 
 
 def write_sparse_model(path: Path, size: int) -> Path:

@@ -47,7 +47,9 @@ def test_a_program_that_fails_is_explained(tmp_path: Path, written: str, sentenc
 def test_a_program_is_told_when_we_are_asked_to_end(tmp_path: Path) -> None:
     ready, told = tmp_path / "ready", tmp_path / "told"
     child = (
-        "import time\nfrom pathlib import Path\n"
+        "import signal, time\nfrom pathlib import Path\n"
+        # What was started in the background of a script ignores Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"try:\n    Path({str(ready)!r}).touch(); time.sleep(60)\n"
         f"except KeyboardInterrupt:\n    Path({str(told)!r}).touch()"
     )
