@@ -71,9 +71,11 @@ def _open(
     page = open_frontend(
         browser, comfy, vue_nodes=True, width=1100, height=860, palette=palette, scale=2
     )
-    page.run("(ask) => app.extensionManager.setting.set('Satchel.AskOnOpen', ask)", False)
     if graph is not None:
+        ask = "(ask) => app.extensionManager.setting.set('Satchel.AskOnOpen', ask)"
+        page.run(ask, False)
         page.load(graph, name="harbour at dawn")
+        page.run(ask, True)
     page.run("() => app.extensionManager.toast.removeAll()")
     page.page.locator(".satchel-tab-button").click()
     page.page.locator(".satchel-side").get_by_role("tab", name=view).click()

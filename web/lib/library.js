@@ -55,16 +55,6 @@ export function safeLink(text) {
 }
 
 /**
- * What a source is called.
- *
- * @param {string} source
- */
-export function sourceTitle(source) {
-  const titles = { civitai: 'Civitai', civarchive: 'CivArchive', huggingface: 'Hugging Face', modelscope: 'ModelScope' }
-  return titles[/** @type {keyof typeof titles} */ (source)] ?? source
-}
-
-/**
  * Trigger words as they are typed: commas and line breaks part them.
  *
  * @param {string} text

@@ -3,9 +3,10 @@
 import { button, element } from '../dialogs/elements.js'
 import { errorLines } from '../dialogs/error_lines.js'
 import { formatBytes } from '../lib/bytes.js'
-import { safeLink, sourceTitle, wordsOf } from '../lib/library.js'
+import { safeLink, wordsOf } from '../lib/library.js'
 import { isMature, kindTitle } from '../lib/plan_view.js'
 import { nameParts } from '../lib/row_view.js'
+import { sourceTitle } from '../lib/side_view.js'
 import { say } from '../lib/strings.js'
 
 /** @typedef {import('../types/satchel').LibraryModel} LibraryModel */
