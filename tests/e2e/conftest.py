@@ -15,6 +15,7 @@ from support.marketplace import Marketplace
 from support.models import write_safetensors
 
 from .sharing import Shared, numbers, stack_graph
+from .stack_rows import NAMES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -93,6 +94,13 @@ def loras(comfy: ComfyUI) -> Iterator[Path]:
     yield folder
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.fixture
+def some_loras(loras: Path) -> Path:
+    for name in NAMES:
+        write_safetensors(loras / name)
+    return loras
 
 
 @pytest.fixture

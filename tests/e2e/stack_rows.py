@@ -8,6 +8,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator
     from satchel_tools.browser import Frontend
 
+NAMES = ("detail.safetensors", "ink.safetensors", "style/wash.safetensors")
+INK = [True, "ink.safetensors", 0.8, 0.8, ""]
+WASH = [True, "style/wash.safetensors", 0.4, 1, ""]
+DETAIL = [False, "detail.safetensors", 1, 1, ""]
+
 ADD = "Add LoRA"
 
 

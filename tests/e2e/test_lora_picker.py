@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.models import write_safetensors
 
-from .stack_rows import choose_for_row, new_stack, press_add, saved_stack, saved_values
-from .test_lora_rows import NAMES, some_loras
+from .stack_rows import NAMES, choose_for_row, new_stack, press_add, saved_stack, saved_values
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     OpenPage = Callable[..., Frontend]
 
-__all__ = ["some_loras"]
 log = logging.getLogger(__name__)
 
 XL_MODULES = {"lora_unet_input_blocks_8_1_transformer_blocks_9_attn1_to_q": (1280, 1280)}

@@ -16,14 +16,11 @@ from .stack_rows import (
     stack,
     wait_for_values,
 )
-from .test_lora_rows import some_loras
 
 if TYPE_CHECKING:
     from satchel_tools.browser import Frontend
 
     OpenPage = Callable[..., Frontend]
-
-__all__ = ["some_loras"]
 
 FIRST = [True, "ink.safetensors", 0.8, 0.4, "IN04=0.5"]
 LONG = [False, "style/wash.safetensors", 1, -0.5, "", 0, 0.4, "skip"]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .stack_rows import choose_for_all, saved_stack, saved_values, stack
-from .test_lora_rows import some_loras
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from satchel_tools.comfyui import ComfyUI
 
     OpenPage = Callable[..., Frontend]
-
-__all__ = ["some_loras"]
 
 INK = [True, "ink.safetensors", 0.8, 0.5, "M00=1"]
 WASH = [False, "style/wash.safetensors", 1, 1, "", 0.2, 0.9, "skip"]
