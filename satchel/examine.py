@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .catalog import Catalog
+from .catalog.notes import Written
 from .claims import header_claims
 from .errors import SafetensorsHeaderError
 from .fingerprint import fingerprint
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from .references.values import DigestKind
 
 SAFETENSORS = frozenset({".safetensors", ".sft"})
+_STORE_EVERY_S = 0.5
 
 
 def examine(
@@ -122,19 +125,37 @@ def facts_of(header: SafetensorsHeader) -> dict[str, Any]:
     }
 
 
-def claim_identity(model: LocalModel, catalog: Catalog) -> None:
-    """Stores what a file's header claims to be, without hashing it.
+def claim_identities(
+    models: Iterable[LocalModel], catalog: Catalog, cancellation: Cancellation | None = None
+) -> None:
+    """Stores what headers of files say and claim to be, without hashing the files.
 
     Raises:
+        CancelledError: `cancellation` was triggered; what was read until then is kept.
         CatalogError: the catalog cannot be used.
     """
+    read: list[Written] = []
+    stored_at = time.monotonic()
+    try:
+        for model in models:
+            if cancellation is not None:
+                cancellation.check()
+            read += _claimed(model)
+            # A transaction takes longer than a header; but others want to see that it goes on.
+            if time.monotonic() - stored_at > _STORE_EVERY_S:
+                catalog.notes.put_all(read)
+                read, stored_at = [], time.monotonic()
+    finally:
+        if read:
+            catalog.notes.put_all(read)
+
+
+def _claimed(model: LocalModel) -> list[Written]:
+    """What a file's header says; nothing of a broken file, or one without a header."""
     if model.path.suffix.lower() not in SAFETENSORS:
-        return
+        return []
     try:
         header = read_header(model.path)
     except (SafetensorsHeaderError, OSError):
-        return
-    catalog.files.remember(model, None, facts=facts_of(header))
-    claims = header_claims(header.metadata)
-    if claims:
-        catalog.notes.put(model, (), claims)
+        return []
+    return [Written(model, claims=header_claims(header.metadata), facts=facts_of(header))]

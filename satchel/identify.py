@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .catalog.notes import Claim
+from .catalog.notes import Claim, Written
 from .claims import header_claims
 from .errors import ModelNotFoundError
 from .examine import SAFETENSORS, examine, facts_of
@@ -67,8 +67,7 @@ def identify_file(
     kind = workspace.folders.kind_of(path)
     model = LocalModel.at(kind or "", path.name, path)
     digests = _digests(model, workspace, kinds)
-    workspace.catalog.files.remember(model, None, facts=facts)
-    workspace.catalog.notes.put(model, (), claims)
+    workspace.catalog.notes.put_all([Written(model, claims=claims, facts=facts)])
     info = model_info([model], workspace.catalog)[0]
     known = info.to_json()
     return {

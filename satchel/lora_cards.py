@@ -12,7 +12,7 @@ from typing import Any
 
 from .catalog import Catalog
 from .catalog.overview import Overview
-from .examine import SAFETENSORS, claim_identity
+from .examine import SAFETENSORS, claim_identities
 from .folders import LocalModel
 from .lora.architectures import ARCHITECTURES
 from .lora.trigger_words import merge_words
@@ -95,9 +95,7 @@ def read_headers(
     """
     import_sidecars(models, catalog, cancellation)
     wanted = [model for model in unread(models, catalog) if model not in tried]
-    for model in wanted:
-        cancellation.check()
-        claim_identity(model, catalog)
+    claim_identities(wanted, catalog, cancellation)
     return wanted
 
 

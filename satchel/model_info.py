@@ -9,7 +9,7 @@ from typing import Any, Literal
 from .catalog import Catalog
 from .catalog.notes import USER, Claim, Note
 from .catalog.records import KnownVersion
-from .examine import claim_identity
+from .examine import claim_identities
 from .folders import LocalModel
 from .hashes import FileDigests
 from .lora.trigger_words import merge_words
@@ -119,9 +119,7 @@ def model_info(
     """
     facts = catalog.files.facts(models)
     if read_headers:
-        for model in models:
-            if model not in facts:
-                claim_identity(model, catalog)
+        claim_identities([model for model in models if model not in facts], catalog)
         facts = catalog.files.facts(models)
     digests = catalog.files.digests(models)
     return [_info(model, digests.get(model), facts.get(model, {}), catalog) for model in models]

@@ -106,10 +106,7 @@ class FileTable:
             if fingerprint is not None:
                 db.execute("UPDATE files SET fingerprint = ? WHERE id = ?", (fingerprint, row_id))
             if facts is not None:
-                db.execute(
-                    "UPDATE files SET facts = ?, indexed = 0 WHERE id = ?",
-                    (json.dumps(facts), row_id),
-                )
+                keep_facts(db, row_id, facts)
             return row_id
 
     def facts(self, models: Iterable[LocalModel]) -> dict[LocalModel, dict[str, Any]]:
@@ -201,6 +198,11 @@ def row_of(db: sqlite3.Connection, model: LocalModel) -> int:
     if found is not None:
         db.execute("UPDATE files SET gone_at = ? WHERE id = ?", (now, found[0]))
     return insert(db, model, now)
+
+
+def keep_facts(db: sqlite3.Connection, row_id: int, facts: dict[str, Any]) -> None:
+    """Stores what a file's header says."""
+    db.execute("UPDATE files SET facts = ?, indexed = 0 WHERE id = ?", (json.dumps(facts), row_id))
 
 
 def insert(db: sqlite3.Connection, model: LocalModel, now: float) -> int:

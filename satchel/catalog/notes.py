@@ -10,10 +10,11 @@ import sqlite3
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from ..folders import LocalModel
 from .database import Database
-from .files import row_of
+from .files import keep_facts, row_of
 
 USER = "user"
 """The origin of what was written in Satchel itself; others are names of sidecar formats."""
@@ -59,6 +60,8 @@ class Written:
     claims: tuple[Claim, ...] = ()
     sidecars: tuple[tuple[str, int, int], ...] = ()
     """(path, size, mtime_ns) of what it was read from."""
+    facts: dict[str, Any] | None = None
+    """What its header says; None: nobody has read it."""
 
 
 class NoteTable:
@@ -87,6 +90,8 @@ class NoteTable:
                     "INSERT OR REPLACE INTO sidecars VALUES (?, ?, ?, ?)",
                     [(row_id, *stamp) for stamp in entry.sidecars],
                 )
+                if entry.facts is not None:
+                    keep_facts(db, row_id, entry.facts)
                 db.execute(
                     "UPDATE files SET indexed = 0 WHERE id = ?"
                     " OR sha256 = (SELECT sha256 FROM files WHERE id = ?)",

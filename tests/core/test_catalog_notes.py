@@ -8,7 +8,7 @@ from support.workspaces import make_workspace
 
 from satchel.catalog.notes import Claim, Note
 from satchel.claims import header_claims
-from satchel.examine import claim_identity, examine
+from satchel.examine import claim_identities, examine
 from satchel.hashes import HASH_OF_NOTHING, hash_file
 from satchel.scan import scan
 
@@ -84,7 +84,7 @@ def test_a_claim_is_known_at_once_and_is_no_digest(space, tmp_path):
     add(tmp_path, "a.safetensors", metadata={"sshs_model_hash": "ab" * 32})
     model = space.folders.get("loras", "a.safetensors")
 
-    claim_identity(model, space.catalog)
+    claim_identities([model], space.catalog)
 
     assert space.catalog.notes.claims(model) == [Claim("AutoV3", "ab" * 6, "header", True)]
     assert space.catalog.digests(model) is None
@@ -95,7 +95,7 @@ def test_a_claim_is_known_at_once_and_is_no_digest(space, tmp_path):
 def test_hashing_decides_whatever_was_claimed(space, tmp_path):
     path = add(tmp_path, "a.safetensors", metadata={"sshs_model_hash": "ab" * 32})
     model = space.folders.get("loras", "a.safetensors")
-    claim_identity(model, space.catalog)
+    claim_identities([model], space.catalog)
 
     digests = space.library().digests(model)
 

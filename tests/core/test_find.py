@@ -6,7 +6,7 @@ import pytest
 from support.models import write_safetensors
 from support.workspaces import make_workspace
 
-from satchel.examine import claim_identity, examine
+from satchel.examine import claim_identities, examine
 from satchel.find import find
 from satchel.hashes import ALL_KINDS
 from satchel.identity import ModelIdentity, Source
@@ -52,7 +52,7 @@ def test_any_digest_finds_it_in_either_case(space, digests, kind):
 
 def test_a_digest_that_a_header_claims_finds_it_until_it_is_hashed(space):
     model = space.folders.get("loras", "claims.safetensors")
-    claim_identity(model, space.catalog)
+    claim_identities([model], space.catalog)
 
     found = find("AB" * 6, space.catalog)
     assert (found.how, names(found)) == ("claim", ["loras/claims.safetensors"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -26,11 +26,31 @@ GOOD_TOKEN = "e2e-secret-0123456789"
 NEEDED = ("SATCHEL_HOST_DIR", "SATCHEL_HOST_PYTHON", "SATCHEL_CHROMIUM")
 
 
+_USED_PAGES = pytest.StashKey["list[Frontend]"]()
+_FAILED = pytest.StashKey[bool]()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.server)
+            # A browser that waited in vain on a busy machine gets one more try, on a new page; the
+            # summary says so. What was seen and is wrong fails at once.
+            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["TimeoutError"]))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tells what the pages of a failed test show."""
+    report = yield
+    if report.failed:
+        item.stash[_FAILED] = True
+        for page in item.stash.get(_USED_PAGES, []):
+            report.sections.append(("the page", page.describe()))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -141,15 +161,18 @@ def pages() -> dict[str, Frontend]:
 
 @pytest.fixture
 def open_page(
-    browser: Browser, comfy: ComfyUI, pages: dict[str, Frontend]
+    request: pytest.FixtureRequest, browser: Browser, comfy: ComfyUI, pages: dict[str, Frontend]
 ) -> Iterator[Callable[..., Frontend]]:
     """Opens the frontend on an empty canvas; a script error on any page fails the test.
 
-    The page is one that other tests used, except with options of `open_frontend`.
+    The page is one that other tests used, except with options of `open_frontend`, and after a
+    failure.
     """
     from satchel_tools.browser import open_frontend
 
     used: list[tuple[Frontend, bool]] = []
+    shown = request.node.stash[_USED_PAGES] = []
+    request.node.stash[_FAILED] = False
 
     def open_one(renderer: str = "classic", *, palette: str = "dark", **options: Any) -> Frontend:
         page = None if options else pages.pop(renderer, None)
@@ -159,15 +182,18 @@ def open_page(
         if page is None:
             page = open_frontend(browser, comfy, vue_nodes=renderer == "nodes2", **options)
             page.reset()
-        page.set_palette(palette)
         used.append((page, not options))
+        shown.append(page)
+        page.set_palette(palette)
         return page
 
     yield open_one
+    shown.clear()
     errors = [error for page, _ in used for error in page.errors]
+    failed = bool(errors) or request.node.stash[_FAILED]
     for page, is_plain in used:
         renderer = "nodes2" if page.vue_nodes else "classic"
-        if errors or not is_plain or renderer in pages or len(used) > 1:
+        if failed or not is_plain or renderer in pages or len(used) > 1:
             page.page.context.close()
         else:
             pages[renderer] = page

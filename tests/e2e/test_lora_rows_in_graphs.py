@@ -153,6 +153,7 @@ def test_copies_and_undo_treat_rows_like_any_widget(
     page.load(saved_stack([False, "ink.safetensors", 0.4, 0.2, "1,0"]))
     page.focus_canvas()
     page.run("() => app.canvas.selectNode(app.rootGraph.nodes[0])")
+    page.settle()
 
     page.page.keyboard.press("Control+c")
     page.page.keyboard.press("Control+v")

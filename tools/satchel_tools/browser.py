@@ -6,6 +6,7 @@ with chromium(path) as browser, comfy:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
+    Error,
     Locator,
     Page,
     Request,
@@ -52,6 +54,24 @@ _WIDGET_POINT = """([id, name, part]) => {
     node.pos[0] + node.size[0] * part,
     node.pos[1] + widget.last_y + LiteGraph.NODE_WIDGET_HEIGHT / 2,
   ])
+}"""
+
+_DESCRIPTION = """() => {
+  const named = (element) => element && [
+    element.tagName.toLowerCase(), element.id && `#${element.id}`, element.getAttribute('class'),
+  ].filter(Boolean).join(' ')
+  const texts = (selector) => [...document.querySelectorAll(selector)].map(
+    (element) => `${named(element)}: ${(element.innerText || '').slice(0, 400)}`)
+  return {
+    address: location.href,
+    focused: named(document.activeElement),
+    'in the middle': named(document.elementFromPoint(innerWidth / 2, innerHeight / 2)),
+    'sidebar': window.app?.extensionManager?.sidebarTab?.activeSidebarTabId ?? null,
+    open: texts('dialog[open], [role="dialog"], .litecontextmenu, .graphdialog, .p-blockui-mask'),
+    toasts: texts('.p-toast-message'),
+    nodes: window.app?.rootGraph?.nodes.map((node) => `${node.id} ${node.type}`) ?? null,
+    selected: [...window.app?.canvas?.selectedItems ?? []].map((item) => item.id),
+  }
 }"""
 
 # The host's mask over the page is taken away when its fading ends. Where two of them overlap, as on
@@ -167,9 +187,20 @@ class Frontend:
         self.settle()
 
     def focus_canvas(self, x: int = 250, y: int = 600) -> None:
-        """Clicks an empty spot of the canvas, so that keys act on the graph."""
+        """Clicks an empty spot of the canvas when nothing covers it: keys then act on the graph."""
+        self.page.wait_for_function(
+            "([x, y]) => document.elementFromPoint(x, y) === app.canvas.canvas", arg=[x, y]
+        )
         self.page.mouse.click(x, y)
+        self.page.wait_for_function("() => document.activeElement === app.canvas.canvas")
         self.settle()
+
+    def describe(self) -> str:
+        """What a reader of a failed test's report wants to know of the page; never fails."""
+        try:
+            return json.dumps(self.run(_DESCRIPTION), indent=1, ensure_ascii=False)
+        except Error as error:
+            return f"The page does not tell: {error.message}"
 
     def reset(self) -> bool:
         """An empty graph, the server's present files, no sidebar; false if something stays open."""

@@ -13,7 +13,7 @@ from support.models import write_safetensors
 from support.workspaces import make_workspace
 
 from satchel.errors import CancelledError
-from satchel.examine import claim_identity
+from satchel.examine import claim_identities
 from satchel.folders import LocalModel
 from satchel.hashes import hash_file
 from satchel.identity import ModelIdentity, Source
@@ -356,7 +356,7 @@ def test_what_a_header_claims_to_be_never_reaches_a_lock(
         metadata={"sshs_model_hash": claimed + "0" * 52},
     )  # fmt: skip
     local = LocalModel.at("loras", "copied.safetensors", path)
-    claim_identity(local, author.catalog)
+    claim_identities([local], author.catalog)
     assert [claim.hex for claim in author.catalog.notes.claims(local)] == [claimed]
 
     (model,) = build_lock(lora_graph("copied.safetensors"), author).models
