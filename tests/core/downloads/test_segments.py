@@ -243,7 +243,8 @@ def test_the_bandwidth_cap_holds_for_all_connections_together(fetch, lora):
 
     fetch(lora, connections=4, bandwidth=Counting(3_000_000), cancellation=Cancellation())
 
-    assert sum(count for count, _ in asked) == lora.size
+    # A connection whose piece is shared out while it reads may fetch a little of that part, too.
+    assert lora.size <= sum(count for count, _ in asked) < lora.size + 4 * transfer.READ_BYTES
     assert len({name for _, name in asked}) > 1
 
 
