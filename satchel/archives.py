@@ -12,6 +12,7 @@ Format: POSIX pax and ustar, with GNU's long names (IEEE Std 1003.1-2017, `pax`;
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -108,6 +109,7 @@ class _Reader:
         packed = self._stack.enter_context(archive.open("rb"))
         self._packed: IO[bytes] = packed
         self._file: IO[bytes] | gzip.GzipFile = packed
+        self._packed_size = os.fstat(packed.fileno()).st_size
         self._compressed = packed.read(2) == _GZIP_MAGIC
         packed.seek(0)
         if self._compressed:
@@ -134,6 +136,9 @@ class _Reader:
     def skip(self, size: int) -> None:
         if not self._compressed:
             self.position += size
+            # Some writers leave out the padding of the last block.
+            if self.position >= self._packed_size + BLOCK:
+                raise _bad("it ends too early")
             self._file.seek(self.position)
             return
         while size:

@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 from ..folders import posix_name, without_extension
 
 # No blank may be matched by two parts of these: a text of blanks would take hours.
-_LORA = re.compile(r"(<(?:lora|lyco):)([^:<>]{1,600})(?=[:>])", re.IGNORECASE)
-_EMBEDDING = re.compile(r"((?<![\w./-])embedding:)([^\s,:;|<>()\[\]{}\"']{1,500})", re.IGNORECASE)
+_LORA = re.compile(r"<(?:lora|lyco):([^:<>]{1,600})(?=[:>])", re.IGNORECASE)
+_EMBEDDING = re.compile(r"(?<![\w./-])embedding:([^\s,:;|<>()\[\]{}\"']{1,500})", re.IGNORECASE)
 _FORMS = (("loras", _LORA), ("embeddings", _EMBEDDING))
 _MAX_NAME = 500
 
@@ -30,7 +30,7 @@ def names_in_text(text: str, class_type: str) -> Iterator[tuple[str, str]]:
     for kind, form in _FORMS:
         if kind == "loras" and class_type.startswith(CORE_PROMPTS):
             continue
-        for name in dict.fromkeys(written.strip() for _, written in form.findall(text)):
+        for name in dict.fromkeys(map(str.strip, form.findall(text))):
             if _is_name(name):
                 yield kind, name
 
@@ -52,13 +52,13 @@ def _is_name(text: str) -> bool:
 
 
 def _renamed(match: re.Match[str], kind: str, names: Mapping[tuple[str, str], str]) -> str:
-    written = match[2]
+    written = match[1]
     name = written.strip()
     if not _is_name(name):
         return match[0]
-    start = len(written) - len(written.lstrip())
+    start = match.start(1) - match.start() + len(written) - len(written.lstrip())
     new = names.get((kind, name), name)
-    return f"{match[1]}{written[:start]}{new}{written[start + len(name) :]}"
+    return f"{match[0][:start]}{new}{match[0][start + len(name) :]}"
 
 
 class BareNames:

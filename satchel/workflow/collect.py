@@ -160,6 +160,8 @@ class KeyIndex:
 def _still_named(models: list[LockedModel], document: WorkflowDocument) -> list[LockedModel]:
     """The models of a lock whose stem stands in a value of the graph, wherever: a node that only a
     newer release understands, or a prompt, may name a model in a way that is not known here."""
+    if not models:
+        return []
     texts = posix_name("\n".join(_value_texts(document)))
     if len(models) * len(texts) > _MAX_SEARCHED:
         # It would take minutes. What is not looked for stays, to be seen in the plan.

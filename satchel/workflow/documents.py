@@ -22,6 +22,7 @@ from .lock import LOCK_KEY, LOCK_VERSION, Lock, is_lock
 MAX_FILE_BYTES = 256 * 1024 * 1024
 MAX_DEPTH = 100
 """Lists and objects inside each other; copying and writing recurse, so it has to be bounded."""
+_NESTING = (dict, list)
 
 Json = dict[str, Any]
 _KEYWORDS = ("workflow", "prompt", LOCK_KEY)
@@ -258,15 +259,15 @@ def _parse(text: str) -> Any:
 
 
 def _is_too_deep(value: Any) -> bool:
-    level = [value]
+    level = [value] if isinstance(value, _NESTING) else []
     for _ in range(MAX_DEPTH):
         if not level:
             return False
         level = [
             inner
             for outer in level
-            if isinstance(outer, dict | list)
             for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, _NESTING)
         ]
     return True
 

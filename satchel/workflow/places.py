@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import tee
 from typing import Any
 
 from ..errors import WorkflowFormatError
@@ -118,13 +119,17 @@ class _Walk:
                 definition = self._definitions[class_type]
                 deeper = (*inside, class_type)
                 yield from self.places(definition, f"{node_id}:", deeper, slots, own)
-            yield from _places_of_node(node, node_id, self._widgets(node), linked, own)
+            found = keys_of(node.get("widgets_values")) if class_type not in NOTES else ()
+            # Looked through once, and no further than whoever counts the names lets it.
+            keys, for_widgets = tee(found)
+            widgets = self._widgets(node, for_widgets)
+            yield from _places_of_node(node, node_id, keys, widgets, linked, own)
 
-    def _widgets(self, node: Json) -> Iterator[tuple[str, Any, str | None]]:
+    def _widgets(self, node: Json, keys: Iterable[Any]) -> Iterator[tuple[str, Any, str | None]]:
         """As `widgets_of`; those of a subgraph node are known by what they lead to."""
         promoted = self._promoted.get(str(node["type"]), [])
         if saved_values(node, promoted) is None:
-            yield from widgets_of(str(node["type"]), node.get("widgets_values"))
+            yield from widgets_of(str(node["type"]), node.get("widgets_values"), keys)
             return
         for index, widget in enumerate(promoted):
             may_name, kind = self._kind_of(widget, (str(node["type"]), widget.name), 0)
@@ -199,6 +204,7 @@ def _size(value: Any) -> int:
 def _places_of_node(
     node: Json,
     node_id: str,
+    keys: Iterable[Any],
     widgets: Iterable[tuple[str, Any, str | None]],
     linked: Mapping[str, Any],
     use: Use,
@@ -213,7 +219,7 @@ def _places_of_node(
             now: Use = use if said in (Says.WIDGET, value) else "overridden"
             folder = kind or hints.get(value)
             yield Place(node_id, class_type, name, folder, container, inner_key, node, now)
-    for key in keys_of(values) if class_type not in NOTES else ():
+    for key in keys:
         for bare_kind, container, inner_key, tag in bare_values(class_type, values, key):
             yield Place(
                 node_id, class_type, str(key), bare_kind, container, inner_key, node, use,

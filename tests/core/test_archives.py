@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import io
 import tarfile
 from pathlib import Path
@@ -154,6 +155,7 @@ BROKEN = {
     "no tar archive": b"PK\x03\x04" + bytes(600),
     "no tar archive, or it is damaged": raw_header()[:300],
     "ends too early": raw_header(size=b"00000002000\0") + b"short",
+    "it ends too early": raw_header(size=b"\x80\0\0\0\x3f" + b"\xff" * 7) + b"short",
     "a size in it is negative": raw_header(size=b"\xff" * 12),
     "far too long": raw_header(type=b"x", size=f"{MAX_NAME_RECORD + 1:011o}\0".encode()),
     "a damaged record": raw_header(type=b"x", size=b"00000000014\0") + b"99 path=x\n".ljust(BLOCK),
@@ -161,6 +163,9 @@ BROKEN = {
     + b"22 GNU.sparse.major=1\n".ljust(BLOCK, b"\0"),
     "a size in it is no number": raw_header(type=b"x", size=b"00000000013\0")
     + b"11 size=-1\n".ljust(BLOCK, b"\0")
+    + raw_header(),
+    "ends too early.": raw_header(type=b"x", size=b"00000000034\0")
+    + b"28 size=9999999999999999999\n".ljust(BLOCK, b"\0")
     + raw_header(),
     "compressed data is broken": gzip.compress(raw_header(size=b"00000002000\0") + WEIGHTS)[:60],
     "holds no model file": b"",
@@ -191,6 +196,7 @@ def test_a_checksum_that_does_not_fit_is_damage(tmp_path):
 def test_sizes_beyond_the_octal_field_are_read(tmp_path):
     archive = tmp_path / "a.tar"
     archive.write_bytes(raw_header(size=b"\x80" + (9 << 30).to_bytes(11, "big")))
+    os.truncate(archive, BLOCK + (9 << 30))  # zeros that take no space
 
     with pytest.raises(ArchiveError, match=f"has {9 << 30} bytes"):
         take(archive, tmp_path)
