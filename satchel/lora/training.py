@@ -112,6 +112,10 @@ def _trigger_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(words)[:MAX_TRIGGER_WORDS]
 
 
+_INTEGERS = {int}
+"""What the counts of a folder are, of ten thousand tags."""
+
+
 def _tag_words(metadata: Mapping[str, str]) -> Iterator[str]:
     """Folder names first, then the tags that nearly every image of a folder has."""
     folders = list(_tag_folders(_json(metadata, "ss_tag_frequency")))
@@ -121,14 +125,17 @@ def _tag_words(metadata: Mapping[str, str]) -> Iterator[str]:
         if match and match[1].strip().lower() not in _GENERIC_FOLDERS:
             yield match[1].strip()
     for folder, tags in folders:
-        counts = {tag: n for tag, n in tags.items() if type(n) is int}
+        counts = tags
+        if _INTEGERS != set(map(type, tags.values())):
+            counts = {tag: n for tag, n in tags.items() if type(n) is int}
         entry = images.get(folder)
         total = entry.get("img_count") if isinstance(entry, dict) else None
         if type(total) is not int or total < 1:
             total = max(counts.values(), default=0)
+        enough = COMMON_TAG_SHARE * total
         common = [
             tag for tag, n in counts.items()
-            if n >= COMMON_TAG_SHARE * total and tag.strip().lower() not in _GENERIC_TAGS
+            if n >= enough and tag.strip().lower() not in _GENERIC_TAGS
             and len(tag) <= MAX_TRIGGER_LENGTH
         ]  # fmt: skip
         # Where all tags are as common, there are thousands of them.
@@ -142,7 +149,7 @@ def _tag_folders(table: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     for folder, tags in table.items():
         if not isinstance(tags, dict):
             continue
-        if any(isinstance(value, dict) for value in tags.values()):
+        if dict in set(map(type, tags.values())):
             yield from _tag_folders(tags)
         else:
             yield folder, tags
