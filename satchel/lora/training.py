@@ -126,7 +126,7 @@ def _tag_words(metadata: Mapping[str, str]) -> Iterator[str]:
             yield match[1].strip()
     for folder, tags in folders:
         counts = tags
-        if _INTEGERS != set(map(type, tags.values())):
+        if set(map(type, tags.values())) != _INTEGERS:
             counts = {tag: n for tag, n in tags.items() if type(n) is int}
         entry = images.get(folder)
         total = entry.get("img_count") if isinstance(entry, dict) else None
