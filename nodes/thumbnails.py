@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from pathlib import Path
 
 from PIL import Image
@@ -21,23 +22,23 @@ _BEHIND = (128, 128, 128)
 _QUALITY = 82
 
 
-def thumbnail(path: Path, edge: int) -> bytes:
+def thumbnail(data: bytes, name: str, edge: int) -> bytes:
     """A JPEG of a picture. Of an animation it is the first frame.
 
     Args:
+        name: of its file, for what is said of a broken one.
         edge: pixels that its longer edge has at most.
 
     Raises:
         UnreadableMediaError: it is too large, or none of PNG, JPEG and WebP by its own bytes.
     """
     try:
-        with path.open("rb") as file:
-            if len(head := file.read(MAX_BYTES + 1)) > MAX_BYTES:
-                raise ValueError(f"it has more than {MAX_BYTES} bytes")
-        said = picture_head(head)  # opening a WebP sets memory aside for all that it claims
+        if len(data) > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_BYTES} bytes")
+        said = picture_head(data)  # opening a WebP sets memory aside for all that it claims
         if said is not None and not said.fits:
             raise ValueError(f"it has more than {MAX_PIXELS} pixels, or none")
-        with Image.open(io.BytesIO(head), formats=_FORMATS) as picture:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ValueError(f"it has more than {MAX_PIXELS} pixels")
             picture.draft("RGB", (edge, edge))
@@ -46,9 +47,9 @@ def thumbnail(path: Path, edge: int) -> bytes:
     # Broken files make Pillow raise these, and SyntaxError for a PNG.
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UnreadableMediaError(
-            f"{path.name} cannot be shown: {_reason(error)}.",
+            f"{name} cannot be shown: {_reason(error)}.",
             hint="Previews are PNG, JPEG or WebP files.",
-            name=path.name,
+            name=name,
         ) from error
 
 
@@ -74,33 +75,50 @@ class Thumbnails:
 
     def __init__(self, limit: int = 32 * 1024 * 1024) -> None:
         self._limit = limit
-        self._made: OrderedDict[tuple[str, int, int, int], bytes] = OrderedDict()
+        self._made: OrderedDict[Hashable, bytes] = OrderedDict()
         self._bytes = 0
         self._books = threading.Lock()
         self._work = threading.Semaphore(2)
 
     def get(self, path: Path, edge: int) -> bytes:
-        """Like `thumbnail`, which it calls unless it has the very same one.
+        """That of a file.
 
         Raises:
             UnreadableMediaError: as `thumbnail`, or the file has gone.
         """
+
+        def read() -> bytes:
+            with path.open("rb") as file:
+                return file.read(MAX_BYTES + 1)
+
         try:
             status = path.stat()
+            key = (str(path), status.st_size, status.st_mtime_ns, edge)
+            return self.made(key, read, path.name, edge)
         except OSError as error:
             raise UnreadableMediaError(f"{path.name} has gone.", name=path.name) from error
-        key = (str(path), status.st_size, status.st_mtime_ns, edge)
+
+    def made(self, key: Hashable, read: Callable[[], bytes], name: str, edge: int) -> bytes:
+        """That of the bytes that `read` returns, which is called unless it is here already.
+
+        Args:
+            key: what tells these bytes, at this size, from all others.
+
+        Raises:
+            UnreadableMediaError: as `thumbnail`; and whatever `read` raises.
+        """
         with self._books:
             known = self._made.get(key)
             if known is not None:
                 self._made.move_to_end(key)
                 return known
+        data = read()
         with self._work:
-            made = thumbnail(path, edge)
+            made = thumbnail(data, name, edge)
         self._keep(key, made)
         return made
 
-    def _keep(self, key: tuple[str, int, int, int], made: bytes) -> None:
+    def _keep(self, key: Hashable, made: bytes) -> None:
         with self._books:
             if key in self._made:
                 return

@@ -7,7 +7,7 @@ Only digests and addresses that a marketplace told are used; nothing is written 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
@@ -43,7 +43,7 @@ FAILED_S = 10 * 60
 """The same where the host did not answer properly."""
 _LOOK_S = 0.2
 """How often a cancellation is looked for."""
-_BROKEN = (NotFoundError, BadResponseError, ForbiddenUrlError)
+BROKEN = (NotFoundError, BadResponseError, ForbiddenUrlError)
 """What a picture is to blame for, and not its host."""
 
 
@@ -105,21 +105,28 @@ def plan_previews(
         refused: addresses that are not to be asked now.
         tries: how many pictures of one model are planned at most.
     """
-    if not settings.previews:
-        return ()
     wanted = []
     for sha256, name in lacking.items():
-        fit = (
-            Address(preview.source, preview.url, asked)
-            for preview in published.get(sha256, ())
-            if preview.type == "image"
-            and (preview.nsfw_level or preview.version_level) < MATURE
-            and preview.url not in refused
-            and (asked := picture_address(preview.source, preview.url, settings)) is not None
-        )
+        fit = shown_addresses(published.get(sha256, ()), refused, settings)
         if addresses := tuple(islice(fit, tries)):
             wanted.append(WantedPreview(sha256, name, addresses))
     return tuple(wanted)
+
+
+def shown_addresses(
+    published: Iterable[PublishedPreview], refused: Collection[str], settings: Settings
+) -> Iterator[Address]:
+    """Those of published pictures that may be asked for, as `plan_previews` decides it."""
+    if not settings.previews:
+        return
+    for preview in published:
+        if (
+            preview.type == "image"
+            and (preview.nsfw_level or preview.version_level) < MATURE
+            and preview.url not in refused
+            and (asked := picture_address(preview.source, preview.url, settings)) is not None
+        ):
+            yield Address(preview.source, preview.url, asked)
 
 
 def wanted_previews(
@@ -191,8 +198,7 @@ class _Run:
         self._table = workspace.catalog.previews
         self._stopped: dict[str, str] = {}
         """Source -> why it is not asked any more."""
-        self._failures: dict[str, int] = {}
-        """Source -> how often it failed in a row."""
+        self._patience = Patience()
         self._fetched = self._missed = 0
 
     @property
@@ -208,7 +214,7 @@ class _Run:
                 continue
             try:
                 answer.picture = self._hosts.get(address.source, address.asked)
-            except _BROKEN as error:
+            except BROKEN as error:
                 answer.errors.append((address, error))
             except MarketplaceError as error:
                 answer.errors.append((address, error))
@@ -223,21 +229,36 @@ class _Run:
         now = time.time()
         for address, error in answer.errors:
             self._judge(address.source, error)
-            seconds = BROKEN_S if isinstance(error, _BROKEN) else FAILED_S
+            seconds = BROKEN_S if isinstance(error, BROKEN) else FAILED_S
             self._table.refuse({address.url: now + seconds})
         if answer.picture is None:
             self._missed += 1
             return
         self._cache.put(answer.wanted.sha256, answer.picture)
-        self._failures[answer.source] = 0
+        self._patience.answered(answer.source)
         self._fetched += 1
 
     def _judge(self, source: str, error: SatchelError) -> None:
-        """Stops asking a source that wants a pause, or keeps failing; broken pictures are none."""
-        if isinstance(error, _BROKEN):
-            self._failures[source] = 0
-            return
+        if self._patience.ends_with(source, error):
+            self._stopped.setdefault(source, f"{error} {error.hint}".strip())
+
+
+class Patience:
+    """How much trouble each source may make before it is left alone."""
+
+    def __init__(self) -> None:
+        self._failures: dict[str, int] = {}
+        """Source -> how often it failed in a row."""
+
+    def answered(self, source: str) -> None:
+        """The source gave a picture, or said properly that it has none."""
+        self._failures[source] = 0
+
+    def ends_with(self, source: str, error: SatchelError) -> bool:
+        """Whether this error is the last: the source wants a pause, or keeps failing."""
+        if isinstance(error, BROKEN):
+            self.answered(source)
+            return False
         self._failures[source] = self._failures.get(source, 0) + 1
         wants_pause = isinstance(error, (RateLimitedError, QuotaExceededError))
-        if wants_pause or self._failures[source] >= MAX_FAILURES:
-            self._stopped.setdefault(source, f"{error} {error.hint}".strip())
+        return wants_pause or self._failures[source] >= MAX_FAILURES

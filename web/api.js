@@ -194,6 +194,15 @@ export class SatchelApi {
   }
 
   /**
+   * Where the picture of a model is that a search found.
+   *
+   * @param {string} key
+   */
+  foundPictureUrl(key) {
+    return this.api.apiURL(`${PREFIX}/found-picture?${new URLSearchParams({ key })}`)
+  }
+
+  /**
    * Hands a bundle to the server, which keeps it for some hours.
    *
    * @param {Blob} bundle

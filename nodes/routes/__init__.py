@@ -10,6 +10,7 @@ from . import (
     library,
     loras,
     models,
+    pictures,
     queue,
     running,
     stack_presets,
@@ -19,7 +20,8 @@ from . import (
 from .serving import PREFIX, guarded
 
 _TOPICS = (
-    workflows, bundles, running, models, files, library, loras, stack_presets, queue, tokens, jobs,
+    workflows, bundles, running, models, files, library, loras, pictures, stack_presets, queue,
+    tokens, jobs,
 )  # fmt: skip
 
 

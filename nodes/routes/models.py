@@ -12,9 +12,16 @@ from ...satchel.obtain import obtain
 from ...satchel.progress import Cancellation, Report
 from ...satchel.references import parse_reference
 from ...satchel.resolving import resolve_reference
-from ...satchel.searching import offered_base_models, published_versions, search_marketplaces
+from ...satchel.searching import (
+    Searched,
+    offered_base_models,
+    published_versions,
+    search_marketplaces,
+)
+from ...satchel.workspace import Workspace
 from ..public import without_paths
 from ..workspace import workspace
+from .pictures import found_pictures
 from .serving import (
     Handler,
     check_may_install,
@@ -51,11 +58,21 @@ async def _search(request: web.Request) -> web.Response:
     source = text_in(body, "source") if body.get("source") is not None else None
 
     def work(report: Report, cancellation: Cancellation) -> Any:
-        resolver = workspace().watched(report, cancellation).resolver()
-        found = search_marketplaces(query, resolver, source)
-        return {"pages": found.to_json(), "complaints": list(found.complaints)}
+        space = workspace().watched(report, cancellation)
+        found = search_marketplaces(query, space.resolver(), source)
+        return {"pages": _with_pictures(found, space), "complaints": list(found.complaints)}
 
     return await run(work, body)
+
+
+def _with_pictures(found: Searched, space: Workspace) -> list[dict[str, Any]]:
+    """The pages, with the key of a picture in each version that has one to show."""
+    told = found.to_json()
+    for page, shown in zip(found.pages.values(), told, strict=True):
+        keys = found_pictures.keys_of(page.versions, space)
+        for version, key in zip(shown["versions"], keys, strict=True):
+            version["picture"] = key
+    return told
 
 
 async def _versions(request: web.Request) -> web.Response:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 from satchel_tools.comfyui import ComfyUI
-from support.marketplace import Marketplace, Published
+from support.marketplace import Marketplace, Picture, Published
 from support.models import write_safetensors
+from support.pictures import png
 
 from .axe import violations
 from .conftest import GOOD_TOKEN
@@ -149,6 +150,32 @@ def test_what_is_missing_leads_to_the_search_and_from_there_into_the_queue(
     assert (loras / name).is_file()
     side(page, "This workflow")
     expect(model(sidebar, name)).to_have_attribute("data-tone", "here")
+
+
+def test_what_is_found_has_pictures_that_are_loaded_when_they_are_seen(
+    open_page: OpenPage, side: Callable[..., Locator], market: Marketplace, tmp_path: Path
+) -> None:
+    titles = [f"Gallery {number:02}" for number in range(16)]
+    for number, title in enumerate(titles):
+        path = write_safetensors(tmp_path / f"{title}.safetensors", seed=7500 + number)
+        market.publish(path, model_name=title, pictures=[Picture(png(90, 60))] * (number > 0))
+    page = open_page()
+    asked: list[str] = []
+    page.page.on("request", lambda one: asked.append(one.url) if "/found-pic" in one.url else None)
+    sidebar = side(page, "Find")
+
+    sidebar.get_by_role("searchbox").fill("Gallery")
+    sidebar.get_by_role("button", name="Search").click()
+
+    bare, first, last = (sidebar.locator(f'[data-found="{titles[at]}"]') for at in (0, 1, -1))
+    expect(first.locator("img")).to_have_js_property("naturalWidth", 90)
+    assert last.locator("img").count() == 0
+    last.scroll_into_view_if_needed()
+    expect(last.locator("img")).to_have_js_property("naturalWidth", 90)
+    assert bare.locator("img").count() == 0
+    assert len(asked) == len(set(asked)) < len(titles)
+    squares = [one.locator(".satchel-square").bounding_box() for one in (bare, first)]
+    assert [box and box["width"] for box in squares] == [52, 52]
 
 
 def test_mature_content_is_asked_for_only_by_those_who_want_it(

@@ -154,6 +154,23 @@ def test_pictures_are_fetched_by_a_job_and_then_shown(
     assert str(running.base) not in json.dumps([told, after])
 
 
+def test_a_picture_of_what_was_found_is_had_by_its_key_alone(
+    server: ComfyUI, market: Marketplace, tmp_path: Path
+) -> None:
+    shown = write_safetensors(tmp_path / "found.safetensors", seed=73)
+    market.publish(shown, model_name="Found by search", pictures=[Picture(png(900, 600))])
+    found = server.post_json(PREFIX + "/search", {"query": "Found by", "source": "civitai"})
+    (version,) = found["pages"][0]["versions"]
+    address = version["previews"][0]["url"]
+
+    status, body = server.request("GET", f"{PREFIX}/found-picture?key={version['picture']}")
+
+    assert (status, body[:3]) == (200, b"\xff\xd8\xff")
+    for other in (urlencode({"key": address}), urlencode({"key": "x"}), ""):
+        status, _ = server.request("GET", f"{PREFIX}/found-picture?{other}")
+        assert 400 <= status < 500
+
+
 @pytest.mark.parametrize("path", ["", "/details", "/notes", "/used-in"])
 def test_the_library_takes_json_posts_only(server: ComfyUI, path: str) -> None:
     status, _ = server.request(

@@ -5,6 +5,7 @@ import { kindTitle } from '../lib/plan_view.js'
 import { sourceTitle } from '../lib/side_view.js'
 import { say, sayCount } from '../lib/strings.js'
 import { FoundModel } from './found_model.js'
+import { LazyPictures } from './lazy_pictures.js'
 import { Standing, heading, select } from './parts.js'
 
 /** @typedef {import('../types/satchel').PublishedVersion} PublishedVersion */
@@ -28,6 +29,7 @@ export class FindView {
     this.satchel = satchel
     this.open = open
     this.standing = new Standing()
+    this.pictures = new LazyPictures()
     this.query = element('input', {
       class: 'satchel-field satchel-search',
       type: 'search',
@@ -113,6 +115,7 @@ export class FindView {
     const query = this.query.value.trim()
     this.standing.warn()
     this.results.replaceChildren()
+    this.pictures.clear()
     if (!query && !this.base.value && !this.kind.value) return this.standing.say(say('side.findHelp'))
     this.standing.say(say('side.asking'))
     const wanted = {
@@ -154,9 +157,12 @@ export class FindView {
    */
   #found(page, wanted) {
     const kinds = /** @type {string[]} */ (wanted.kinds)
+    // Names stand below each other; where nothing has a picture, no room is kept for one.
+    const pictures = page.versions.some(({ picture }) => picture) ? this.pictures : null
     return page.versions.map((version) => {
       const made = new FoundModel(version, kinds[0] ?? '', {
         satchel: this.satchel,
+        pictures,
         showQueue: () => this.open('downloads'),
       })
       return made.element

@@ -21,7 +21,11 @@ export class FoundModel {
   /**
    * @param {PublishedVersion} version
    * @param {string} kind that was searched for; empty: any
-   * @param {{satchel: import('../api.js').SatchelApi, showQueue: () => void}} host
+   * @param {{
+   *   satchel: import('../api.js').SatchelApi,
+   *   pictures: import('./lazy_pictures.js').LazyPictures | null,
+   *   showQueue: () => void,
+   * }} host `pictures`: null if the row has no room for one
    */
   constructor(version, kind, host) {
     this.version = version
@@ -46,11 +50,29 @@ export class FoundModel {
     this.element = element(
       'li',
       { class: 'satchel-side-row', 'data-found': version.model_name },
-      this.toggle,
-      factLine(version.author, version.model_type, version.base_model),
-      factLine(licence, level && say('side.rated', { level }), statusText(version)),
+      element(
+        'div',
+        { class: 'satchel-side-found' },
+        ...this.#picture(),
+        element(
+          'div',
+          { class: 'satchel-side-told' },
+          this.toggle,
+          factLine(version.author, version.model_type, version.base_model),
+          factLine(licence, level && say('side.rated', { level }), statusText(version)),
+        ),
+      ),
       this.files,
     )
+  }
+
+  #picture() {
+    const { pictures, satchel } = this.host
+    if (pictures === null) return []
+    const { picture } = this.version
+    const square = element('span', { class: 'satchel-square', 'aria-hidden': 'true' }, element('i', { class: 'pi pi-image' }))
+    if (picture) pictures.watch(square, satchel.foundPictureUrl(picture))
+    return [square]
   }
 
   async #open() {

@@ -423,6 +423,8 @@ export interface PublishedVersion {
   published_at: string
   status: string
   files: PublishedFile[]
+  /** Key of a picture, in answers of a search; null without one. */
+  picture?: string | null
 }
 
 export interface TokenStatus {
