@@ -31,7 +31,7 @@ from .comfyui import ComfyUI
 from .core_import import make_core_importable
 from .host import Host, provide_host
 from .running import say
-from .screenshots_sidebar import fill_library, take_library, take_workflow
+from .screenshots_sidebar import fill_library, take_found, take_library, take_workflow
 
 EXAMPLE = ROOT / "workflows" / "lora-stack.json"
 STACK, CHECKPOINT, DECODE, VAE = 2, 1, 7, 11
@@ -113,6 +113,7 @@ def _take_all(host: Host, folder: Path, to: Path) -> None:
             fill_library(comfy, market, folder / "author")
             for palette, ending in PALETTES:
                 take_library(browser, comfy, to / f"library{ending}.png", palette)
+                take_found(browser, comfy, to / f"find{ending}.png", palette)
 
 
 def write_sparse_model(path: Path, size: int) -> Path:

@@ -1,4 +1,4 @@
-"""The pictures of the sidebar: the open graph's models, and the library."""
+"""The pictures of the sidebar: the open graph's models, the library, and what a search found."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ WIDTH = 470
 
 def fill_library(comfy: ComfyUI, market: Any, author: Path) -> None:
     """Puts LoRAs with previews beside them on the machine, one of them with a newer version."""
+    from support.marketplace import Picture
     from support.models import write_safetensors
 
     for number, (name, title, base, hue) in enumerate(LIBRARY):
@@ -39,9 +40,12 @@ def fill_library(comfy: ComfyUI, market: Any, author: Path) -> None:
         folder = comfy.base / "models" / "loras" / "library"
         folder.mkdir(exist_ok=True)
         (folder / path.name).symlink_to(path)
-        (folder / f"{name}.preview.png").write_bytes(_waves(hue, number))
-        words = [title.lower()]
-        first = market.publish(path, model_name=title, base_model=base, trained_words=words)
+        shown = _waves(hue, number)
+        (folder / f"{name}.preview.png").write_bytes(shown)
+        first = market.publish(
+            path, model_name=title, base_model=base, trained_words=[title.lower()],
+            pictures=[Picture(shown)], description=f"<p>{title} for everything.</p>",
+        )  # fmt: skip
         if number == 0:
             newer = write_safetensors(author / "library" / "newer.safetensors", seed=999)
             market.publish(newer, model_name=title, version_name="v2.0", in_model=first)
@@ -62,6 +66,18 @@ def take_library(browser: Browser, comfy: ComfyUI, to: Path, palette: str) -> No
     page.page.locator(".satchel-library").get_by_role("searchbox").fill("library/")
     page.page.locator(".satchel-library .satchel-card img").nth(5).wait_for()
     page.page.locator(".satchel-library").get_by_role("searchbox").blur()
+    _take(page, to)
+
+
+def take_found(browser: Browser, comfy: ComfyUI, to: Path, palette: str) -> None:
+    page = _open(browser, comfy, palette, "Find", None)
+    side = page.page.locator(".satchel-side")
+    side.get_by_label("Kind").select_option("loras")
+    side.get_by_label("Any base model").fill("SDXL 1.0")
+    side.get_by_role("button", name="Search").click()
+    side.locator("[data-found] img").nth(2).wait_for()
+    side.get_by_role("button", name="Film Grain").click()
+    side.locator(".satchel-side-file").first.wait_for()
     _take(page, to)
 
 

@@ -79,6 +79,7 @@ class Catalogue:
         private: bool = False,
         unpublished: bool = False,
         pictures: Sequence[Picture] = (),
+        description: str = "<p>Published for a test.</p>",
         in_model: Published | None = None,
         in_version: Published | None = None,
     ) -> Published:
@@ -97,7 +98,9 @@ class Catalogue:
         number = self._next_number()
         file = _file(Path(path), number, file_name or path.name, file_type, metadata or {})
         shared = _shared_fields(private, nsfw)
-        named = {"name": model_name, "type": type, "nsfw": nsfw}
+        named = {
+            "name": model_name, "type": type, "nsfw": nsfw, "description": description,
+        }  # fmt: skip
         model_fields = {**MODEL_DEFAULTS, **shared, **named, **_mode(archived, taken_down)}
         told = {"name": version_name, "baseModel": base_model, "trainedWords": list(trained_words)}
         terms = _terms(unpublished, downloads_disabled, early_access_until)

@@ -7,7 +7,6 @@ from typing import Any
 USER_ID = 771204
 
 MODEL_DEFAULTS: dict[str, Any] = {
-    "description": "<p>Published for a test.</p>",
     "availability": "Public",
     "allowNoCredit": True,
     "allowCommercialUse": ["Image", "RentCivit"],
