@@ -1,13 +1,14 @@
-/** Choosing a LoRA file: a search field over a list that draws only what is seen of it. */
+/** Choosing a LoRA file: a search field and filters over a list, and what is known of one. */
 
 import { sharedFacts, shows } from '../lib/lora_facts.js'
-import { KeptNames, drawn, search, searchable } from '../lib/lora_search.js'
+import { KeptNames, search, searchable } from '../lib/lora_search.js'
 import { shortName } from '../lib/rows.js'
 import { say } from '../lib/strings.js'
 import { BaseFilter } from './base_filter.js'
 import { button, element } from './elements.js'
 import { errorLines } from './error_lines.js'
-import { loraDetails, loraRow, showThumb } from './lora_row.js'
+import { LIST_ID, LoraOptions } from './lora_options.js'
+import { loraDetails } from './lora_row.js'
 import { Modal } from './modal.js'
 
 /** @typedef {import('../lib/lora_search.js').SearchableName} SearchableName */
@@ -16,13 +17,7 @@ import { Modal } from './modal.js'
 /** @typedef {'all' | 'favourites' | 'recent'} Shelf */
 
 const KIND = 'loras'
-const ROW_HEIGHT = 50
-const MORE = 6
 const PAGE = 7
-/** Rows that the list has room for. */
-const SEEN = 8
-/** So that running through the list does not ask for every picture on the way. */
-const PICTURE_PAUSE_MS = 80
 /** @type {Shelf[]} */
 const SHELVES = ['all', 'favourites', 'recent']
 
@@ -43,19 +38,14 @@ export function openLoraPicker(options) {
 }
 
 class LoraPicker {
-  /** @type {SearchableName[]} */
-  #found = []
-  #active = 0
+  /** How many names are listed. */
+  #count = 0
   /** @type {Shelf} */
   #shelf = 'all'
   /** How many names the base-model filter hides. */
   #hidden = 0
   /** Whether somebody has moved in the list or chosen a filter: then it stays as it is. */
   #touched = false
-  /** Rows that are drawn, by name. @type {Map<string, HTMLElement>} */
-  #rows = new Map()
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #pictureTimer
   #factsProblem = ''
 
   /** @param {PickerOptions} options */
@@ -75,11 +65,18 @@ class LoraPicker {
       this.#touched = true
       this.#search()
     })
-    this.space = element('div', { role: 'presentation' })
-    this.list = this.#list()
+    this.list = new LoraOptions({
+      cardOf: (name) => this.facts.of(name),
+      isStarred: (name) => this.starred.has(name),
+      pictureOf: (name) => this.#pictureOf(name, 'small'),
+      drawn: () => this.#drawn(),
+      look: (entry) => this.#showDetails(entry),
+      choose: (shift) => this.#choose(shift),
+      star: (entry) => this.#toggleStar(entry),
+    })
     this.details = element('aside', { class: 'satchel-details', 'aria-label': say('picker.details') })
     this.chips = SHELVES.map((shelf) => button(say(`picker.${shelf}`), () => this.#open(shelf)))
-    this.star = button(say('picker.star'), () => this.#toggleStar(this.#active))
+    this.star = button(say('picker.star'), () => this.#toggleStar(this.list.active))
     this.showAll = button(say('picker.showAll'), () => this.#filter(''))
   }
 
@@ -87,7 +84,7 @@ class LoraPicker {
     this.modal.body.replaceChildren(
       element('div', { class: 'satchel-find' }, this.field, this.base.root),
       element('div', { class: 'satchel-chips' }, ...this.chips, this.showAll),
-      element('div', { class: 'satchel-columns' }, this.list, this.details),
+      element('div', { class: 'satchel-columns' }, this.list.root, this.details),
     )
     this.modal.open()
     const choose = button(say('picker.choose'), () => this.#choose(false), 'satchel-main')
@@ -102,29 +99,10 @@ class LoraPicker {
     void this.#learn()
   }
 
-  #list() {
-    const list = element(
-      'div',
-      { id: 'satchel-loras', class: 'satchel-list', role: 'listbox', 'aria-label': say('picker.list') },
-      this.space,
-    )
-    // The style sheet may still be loading, and without a height all names would be in sight.
-    Object.assign(list.style, { height: `${SEEN * ROW_HEIGHT}px`, overflowY: 'auto' })
-    list.addEventListener('scroll', () => this.#draw(), { passive: true })
-    list.addEventListener('click', (event) => this.#click(event))
-    list.addEventListener('pointerover', (event) => {
-      const index = indexOf(event.target)
-      if (index !== null) this.#showDetails(index)
-    })
-    list.addEventListener('pointerleave', () => this.#showDetails(this.#active))
-    return list
-  }
-
   #openAtCurrent() {
     const { current, names } = this.options
     this.#open('all')
-    const at = this.#found.findIndex(({ name }) => name === current)
-    if (at >= 0) this.#activate(at)
+    if (this.list.has(current)) this.list.activateName(current)
     else if (current !== '' && names.length > 0 && !names.includes(current)) this.#sayMissing(current)
   }
 
@@ -155,15 +133,10 @@ class LoraPicker {
   }
 
   #factsCame() {
-    const active = this.#found[this.#active]?.name
-    const top = this.list.scrollTop
-    this.#rows.clear()
-    this.#fillFilter()
-    this.#search()
-    const at = this.#found.findIndex(({ name }) => name === active)
-    if (at < 0) return
-    this.list.scrollTop = top
-    this.#activate(at)
+    this.list.renew(() => {
+      this.#fillFilter()
+      this.#search()
+    })
   }
 
   #fillFilter() {
@@ -192,13 +165,12 @@ class LoraPicker {
   #search() {
     const filter = this.base.value
     const found = search(this.#onShelf(), this.field.value, (name) => this.#known(name))
-    this.#found = filter ? found.filter(({ name }) => shows(this.facts.of(name), filter)) : found
-    this.#hidden = found.length - this.#found.length
-    this.space.style.height = `${this.#found.length * ROW_HEIGHT}px`
-    this.list.scrollTop = 0
+    const shown = filter ? found.filter(({ name }) => shows(this.facts.of(name), filter)) : found
+    this.#count = shown.length
+    this.#hidden = found.length - shown.length
     this.showAll.hidden = this.#hidden === 0
     this.modal.say(this.#standing())
-    this.#activate(0)
+    this.list.show(shown)
   }
 
   /** @param {string} name */
@@ -215,16 +187,16 @@ class LoraPicker {
   }
 
   #standing() {
-    const standing = this.#count()
+    const standing = this.#counted()
     if (this.#factsProblem) {
       return `${standing} ${say('picker.factsFailed', { reason: this.#factsProblem })}`
     }
     return this.facts.reading ? `${standing} ${say('picker.reading')}` : standing
   }
 
-  #count() {
+  #counted() {
     const total = this.all.length
-    const count = this.#found.length
+    const count = this.#count
     if (total === 0) return say('picker.empty')
     if (this.#hidden > 0 && count === 0) return say('picker.noneOfBase')
     if (this.#hidden > 0) return say('picker.hidden', { count, total, hidden: this.#hidden })
@@ -234,67 +206,13 @@ class LoraPicker {
     return say(this.#shelf === 'recent' ? 'picker.noRecent' : 'picker.noFavourites')
   }
 
-  /** @param {number} index of the entry that Enter chooses */
-  #activate(index) {
-    this.#active = Math.max(0, Math.min(this.#found.length - 1, index))
-    const top = this.#active * ROW_HEIGHT
-    const height = this.list.clientHeight
-    if (top < this.list.scrollTop) this.list.scrollTop = top
-    else if (top + ROW_HEIGHT > this.list.scrollTop + height) {
-      this.list.scrollTop = top + ROW_HEIGHT - height
-    }
-    this.#draw()
-    this.#showDetails(this.#active)
-  }
-
-  #draw() {
-    const { first, last } = drawn({
-      count: this.#found.length,
-      top: this.list.scrollTop,
-      height: this.list.clientHeight,
-      rowHeight: ROW_HEIGHT,
-      more: MORE,
-    })
-    const rows = this.#found.slice(first, last).map((entry, at) => this.#row(entry, first + at))
-    this.#rows = new Map(rows.map((row) => [row.title, row]))
-    const there = this.space.children
-    // A row that is put in its place again would lose a click that has begun.
-    if (rows.length !== there.length || rows.some((row, at) => there[at] !== row)) {
-      this.space.replaceChildren(...rows)
-    }
-    const entry = this.#found[this.#active]
-    if (entry) this.field.setAttribute('aria-activedescendant', optionId(this.#active))
+  #drawn() {
+    const entry = this.list.active
+    if (entry) this.field.setAttribute('aria-activedescendant', this.list.activeId)
     else this.field.removeAttribute('aria-activedescendant')
     this.star.disabled = entry === undefined
     const starred = entry !== undefined && this.starred.has(entry.name)
     this.star.textContent = say(starred ? 'picker.unstar' : 'picker.star')
-    clearTimeout(this.#pictureTimer)
-    this.#pictureTimer = setTimeout(() => this.#showPictures(), PICTURE_PAUSE_MS)
-  }
-
-  /**
-   * @param {SearchableName} entry
-   * @param {number} index
-   */
-  #row(entry, index) {
-    const row = this.#rows.get(entry.name) ?? loraRow(entry, this.facts.of(entry.name))
-    row.id = optionId(index)
-    row.dataset.index = String(index)
-    row.style.top = `${index * ROW_HEIGHT}px`
-    row.setAttribute('aria-selected', String(index === this.#active))
-    row.setAttribute('aria-posinset', String(index + 1))
-    row.setAttribute('aria-setsize', String(this.#found.length))
-    const star = row.querySelector('.satchel-star')
-    star?.classList.toggle('pi-star-fill', this.starred.has(entry.name))
-    star?.classList.toggle('pi-star', !this.starred.has(entry.name))
-    return row
-  }
-
-  #showPictures() {
-    for (const [name, row] of this.#rows) {
-      const url = this.#pictureOf(name, 'small')
-      if (url) showThumb(row, url)
-    }
   }
 
   /**
@@ -307,9 +225,8 @@ class LoraPicker {
     return this.options.satchel.previewUrl(KIND, card.name, card.preview, size)
   }
 
-  /** @param {number} index */
-  #showDetails(index) {
-    const entry = this.#found[index]
+  /** @param {SearchableName | undefined} entry */
+  #showDetails(entry) {
     const card = entry ? this.facts.of(entry.name) : null
     const shown = entry && card ? `${entry.name} ${card.preview} ${card.base} ${card.words}` : ''
     if (this.details.dataset.shown === shown) return
@@ -318,47 +235,36 @@ class LoraPicker {
     this.details.replaceChildren(...parts)
   }
 
-  /** @param {MouseEvent} event */
-  #click(event) {
-    const index = indexOf(event.target)
-    if (index === null) return
-    const star = event.target instanceof Element && event.target.classList.contains('satchel-star')
-    if (star) return this.#toggleStar(index)
-    this.#active = index
-    this.#choose(event.shiftKey)
-  }
-
   /** @param {KeyboardEvent} event */
   #key(event) {
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: PAGE, PageUp: -PAGE }[event.key]
     if (steps !== undefined) {
       this.#touched = true
-      this.#activate(this.#active + steps)
+      this.list.move(steps)
     } else if (event.key === 'Enter') this.#choose(event.shiftKey)
     else return
     event.preventDefault()
   }
 
-  /** @param {number} index */
-  #toggleStar(index) {
-    const entry = this.#found[index]
+  /** @param {SearchableName | undefined} entry */
+  #toggleStar(entry) {
     if (!entry) return
     this.favourites.toggle(entry.name)
     this.starred = new Set(this.favourites.names())
-    this.#draw()
+    this.list.draw()
   }
 
   /** @param {boolean} shift */
   #choose(shift) {
     const stay = shift && this.options.many
-    const entry = this.#found[this.#active]
+    const entry = this.list.active
     if (!entry) return
     this.recent.use(entry.name)
     if (!stay) this.modal.close()
     this.options.choose(entry.name)
     if (!stay) return
     this.modal.say(say('picker.added', { name: shortName(entry.name) }))
-    this.#draw()
+    this.list.draw()
   }
 }
 
@@ -372,17 +278,6 @@ function searchField() {
     spellcheck: 'false',
     'aria-label': say('picker.search'),
     'aria-expanded': 'true',
-    'aria-controls': 'satchel-loras',
+    'aria-controls': LIST_ID,
   })
-}
-
-/** @param {EventTarget | null} target */
-function indexOf(target) {
-  const option = target instanceof Element ? target.closest('.satchel-option') : null
-  return option instanceof HTMLElement ? Number(option.dataset.index) : null
-}
-
-/** @param {number} index */
-function optionId(index) {
-  return `satchel-lora-${index}`
 }
