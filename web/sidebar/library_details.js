@@ -2,12 +2,11 @@
 
 import { button, element } from '../dialogs/elements.js'
 import { errorLines } from '../dialogs/error_lines.js'
-import { formatBytes } from '../lib/bytes.js'
 import { safeLink, wordsOf } from '../lib/library.js'
-import { isMature, kindTitle } from '../lib/plan_view.js'
 import { nameParts } from '../lib/row_view.js'
 import { sourceTitle } from '../lib/side_view.js'
 import { say } from '../lib/strings.js'
+import { copies, description, digests, facts, pictureOf, plainList, section } from './library_sections.js'
 
 /** @typedef {import('../types/satchel').LibraryModel} LibraryModel */
 /** @typedef {import('../types/satchel').LibraryDetails} Details */
@@ -76,7 +75,7 @@ export class LibraryDetailsView {
   #sections(told) {
     return [
       this.#actions(told),
-      this.#facts(told),
+      facts(this.model, told),
       ...this.#newer(told),
       ...this.#words(told),
       this.#notes(told),
@@ -102,27 +101,6 @@ export class LibraryDetailsView {
     send.title = say('side.lib.sendHint')
     const isLora = this.model.directory === 'loras'
     return element('div', { class: 'satchel-lib-buttons' }, ...(isLora ? [send] : []), ...links)
-  }
-
-  /** @param {Details} told */
-  #facts(told) {
-    const facts = [
-      [say('side.lib.kind'), kindTitle(this.model.directory)],
-      [say('side.lib.base'), told.base_model],
-      [say('side.lib.version'), told.version],
-      [say('side.lib.author'), told.author],
-      [say('side.lib.licence'), told.licence || permitted(told.permissions)],
-      [say('side.lib.size'), formatBytes(told.size)],
-      [say('side.lib.rating'), isMature(told.nsfw_level) ? say('side.lib.mature') : ''],
-      [say('side.lib.status'), told.status && told.status !== 'open' ? told.status.replaceAll('_', ' ') : ''],
-      [say('side.lib.identified'), say(`side.lib.identified.${told.identified}`)],
-    ]
-    const pairs = facts.filter(([, value]) => value)
-    return element(
-      'dl',
-      { class: 'satchel-facts' },
-      ...pairs.flatMap(([name, value]) => [element('dt', {}, name ?? ''), element('dd', {}, value ?? '')]),
-    )
   }
 
   /** @param {Details} told */
@@ -248,81 +226,6 @@ export class LibraryDetailsView {
     const { message, lines } = errorLines(error)
     this.status.textContent = [message, ...lines].filter(Boolean).join(' ')
   }
-}
-
-/**
- * @param {string} title
- * @param {...(Node | string)} children
- */
-function section(title, ...children) {
-  return element('section', {}, element('h4', {}, title), ...children)
-}
-
-/** @param {string[]} texts */
-function plainList(texts) {
-  return element('ul', { class: 'satchel-lines-list' }, ...texts.map((text) => element('li', {}, text)))
-}
-
-/** @param {string} url */
-function pictureOf(url) {
-  const place = element('div', { class: 'satchel-detail-picture' })
-  const image = element('img', { alt: say('side.lib.picture'), decoding: 'async' })
-  image.addEventListener('error', () => place.remove())
-  image.src = url
-  place.append(image)
-  return place
-}
-
-/**
- * @param {Details} told
- * @param {DetailEvents} events
- */
-function copies(told, events) {
-  if (told.copies.length === 0) return []
-  const items = told.copies.map((copy) =>
-    element('li', {}, button(`${kindTitle(copy.directory)}: ${copy.name}`, () => events.open(copy), 'satchel-word')),
-  )
-  return [section(say('side.lib.copies'), element('ul', { class: 'satchel-lines-list' }, ...items))]
-}
-
-/**
- * @param {Details} told
- * @param {(hex: string) => void} copy
- */
-function digests(told, copy) {
-  const known = [
-    ...Object.entries(told.digests),
-    ...told.claims.map(({ kind, hex, origin }) => [say('side.lib.claimed', { kind, origin }), hex]),
-  ]
-  if (known.length === 0) return []
-  const rows = known.flatMap(([kind = '', hex = '']) => {
-    const press = button(hex, () => copy(hex), 'satchel-hex')
-    press.title = say('side.lib.copyDigest', { kind })
-    press.setAttribute('aria-label', say('side.lib.copyDigest', { kind }))
-    return [element('dt', {}, kind), element('dd', {}, press)]
-  })
-  return [section(say('side.lib.digests'), element('dl', { class: 'satchel-facts' }, ...rows))]
-}
-
-/** @param {Details} told */
-function description(told) {
-  if (!told.description) return []
-  const text = element('p', { class: 'satchel-description' }, told.description)
-  return [element('details', {}, element('summary', {}, say('side.lib.description')), text)]
-}
-
-/**
- * Civitai's licence flags in words, as far as they forbid something.
- *
- * @param {Details['permissions']} permissions
- */
-function permitted(permissions) {
-  const refused = [
-    permissions.allowNoCredit === false && say('side.lib.licence.credit'),
-    permissions.allowDerivatives === false && say('side.lib.licence.derivatives'),
-    permissions.allowDifferentLicense === false && say('side.lib.licence.same'),
-  ]
-  return refused.filter(Boolean).join(', ')
 }
 
 /**
