@@ -16,6 +16,17 @@ DETAIL = [False, "detail.safetensors", 1, 1, ""]
 ADD = "Add LoRA"
 
 
+def compose_and_enter(page: Frontend, text: str) -> None:
+    """Types a word with an input method, presses Enter while it is being put together, drops it."""
+    session = page.page.context.new_cdp_session(page.page)
+    compose = "Input.imeSetComposition"
+    session.send(compose, {"text": text, "selectionStart": 0, "selectionEnd": len(text)})
+    page.page.keyboard.press("Enter")
+    page.settle()
+    session.send(compose, {"text": "", "selectionStart": 0, "selectionEnd": 0})
+    session.detach()
+
+
 def new_stack(page: Frontend) -> int:
     """An empty stack node in the middle of the view, as the node search would add it."""
     node: int = page.run(

@@ -130,6 +130,13 @@ def test_an_installation_shows_its_progress_and_can_be_cancelled_and_taken_up_ag
     press(page, "Install 1 model")
     dialog(page).get_by_text(f"Downloading {shared.names[0]}").wait_for()
     page.page.wait_for_function("() => document.querySelector('.satchel-progress').value > 0.05")
+    # Once it stops the installation; a second time it must not take the dialog away unread.
+    page.page.keyboard.press("Escape")
+    page.page.keyboard.press("Escape")
+    dialog(page).get_by_text("Stopped.").wait_for()
+    market.clear_faults()
+    market.fault("throttle", times=None, match=shared.published[0], bytes_per_s=400_000)
+    press(page, "Install 1 model")
     press(page, "Cancel")
     dialog(page).get_by_text("Stopped.").wait_for()
 

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from satchel_tools.comfyui import ComfyUI
 
+from .sharing import open_menu
+
 if TYPE_CHECKING:
     from satchel_tools.browser import Frontend
 
     OpenPage = Callable[..., Frontend]
 
 LANGUAGES = {
-    "zh": ("LoRA 堆叠 (Satchel)", "添加 LoRA", "模型信息"),
-    "ja": ("LoRA スタック (Satchel)", "LoRA を追加", "モデル情報"),
+    "zh": ("LoRA 堆叠 (Satchel)", "添加 LoRA", "模型信息", "检查模型"),
+    "ja": ("LoRA スタック (Satchel)", "LoRA を追加", "モデル情報", "モデルを確認"),
 }
-"""Language -> the title of LoRA Stack, its button, and the heading of Model Info's help."""
+"""Language -> title of LoRA Stack, its button, heading of Model Info's help, entry of the menu."""
 
 _ADD_NODE = """(type) => {
   const node = LiteGraph.createNode(type)
@@ -38,7 +40,7 @@ def test_nodes_sentences_and_help_are_in_the_language_of_the_host(
     page_in: Callable[[str], Frontend], language: str
 ) -> None:
     page = page_in(language)
-    title, button, heading = LANGUAGES[language]
+    title, button, heading, entry = LANGUAGES[language]
 
     stack = page.page.locator(f'[data-node-id="{page.run(_ADD_NODE, "SatchelLoraStack")}"]')
     stack.get_by_text(title).first.wait_for()
@@ -53,6 +55,9 @@ def test_nodes_sentences_and_help_are_in_the_language_of_the_host(
     page.page.wait_for_function(
         "() => document.querySelector('.node-help-content img')?.naturalWidth > 300"
     )
+
+    open_menu(page, entry)
+    page.page.locator(".satchel-dialog").wait_for()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

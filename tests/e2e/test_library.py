@@ -295,6 +295,10 @@ def test_thousands_of_files_draw_only_what_is_in_sight(open_page: OpenPage, lora
     assert most < 60
     assert cards(library).count() < 60
     assert card(library, "many/02999.safetensors").get_attribute("aria-posinset") == "3000"
+    # Who has looked at one file comes back to where they were.
+    page.page.keyboard.press("Enter")
+    library.get_by_role("button", name="Back to the list").click()
+    card(library, "many/02999.safetensors").wait_for()
 
 
 @pytest.mark.parametrize("palette", ["dark", "light"])

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.models import write_safetensors
 
-from .stack_rows import NAMES, choose_for_row, new_stack, press_add, saved_stack, saved_values
+from .stack_rows import (
+    NAMES,
+    choose_for_row,
+    compose_and_enter,
+    new_stack,
+    press_add,
+    saved_stack,
+    saved_values,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -61,6 +69,7 @@ def test_a_search_by_keys_adds_rows_and_shift_adds_another(
     press = page.page.keyboard.press
 
     page.page.keyboard.type("wash sty")
+    compose_and_enter(page, "l")
     assert picker(page).get_by_role("option").count() == 1
     press("Shift+Enter")
     picker(page).get_by_text("wash.safetensors added.").wait_for()

@@ -322,6 +322,16 @@ def test_newer_versions_are_told_by_a_badge_and_one_toast(
     assert page.page.get_by_text("1 model has a newer version.").count() == 0
     expect(badge).to_have_count(0)
 
+    # A server that is away and comes back is told of as long as it is away.
+    page.page.route("**/satchel/v1/updates/known", lambda route: route.abort())
+    side(page, "Settings")
+    away = sidebar.get_by_role("alert").filter(has_text="does not answer")
+    expect(away).to_have_count(1)
+    page.page.unroute("**/satchel/v1/updates/known")
+    side(page, "Downloads")
+    side(page, "Settings")
+    expect(away).to_have_count(0)
+
 
 def test_the_sidebar_can_be_used_by_keys_alone(
     open_page: OpenPage, side: Callable[..., Locator]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .stack_rows import choose_for_all, saved_stack, saved_values, stack
+from .stack_rows import choose_for_all, compose_and_enter, saved_stack, saved_values, stack
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -47,6 +47,8 @@ def test_rows_are_saved_by_keys_and_loaded_into_another_stack(
     load(page, INK, WASH)
     dialog = presets_of(page)
     page.page.keyboard.type("My look")
+    compose_and_enter(page, " \u58a8")
+    assert dialog.get_by_text("is saved.").count() == 0
     page.page.keyboard.press("Enter")
     dialog.get_by_text("My look is saved.").wait_for()
     dialog.get_by_text("2 LoRAs: ink, wash").wait_for()

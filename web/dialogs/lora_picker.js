@@ -237,6 +237,7 @@ class LoraPicker {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
+    if (event.isComposing) return // Enter ends a word that is being put together
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: PAGE, PageUp: -PAGE }[event.key]
     if (steps !== undefined) {
       this.#touched = true

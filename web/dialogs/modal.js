@@ -43,6 +43,15 @@ export class Modal {
       event.preventDefault()
       onEscape()
     })
+    // A browser lets a page keep its dialog open once; the next Escape would close it all the same.
+    this.root.addEventListener('keydown', (event) => {
+      if (event.key !== 'Escape' || event.isComposing || event.defaultPrevented) return
+      event.preventDefault()
+      onEscape()
+    })
+    this.root.addEventListener('close', () => {
+      if (this.root.isConnected) this.root.showModal()
+    })
     // The host's key bindings must not act on the graph behind.
     for (const type of ['keydown', 'keyup', 'paste', 'copy', 'cut']) {
       this.root.addEventListener(type, (event) => event.stopPropagation())

@@ -49,7 +49,7 @@ class StackPresetsDialog {
     })
     this.name.addEventListener('input', () => this.#named())
     this.name.addEventListener('keydown', (event) => {
-      if (event.key === 'Enter' && !this.save.disabled) void this.#save()
+      if (event.key === 'Enter' && !event.isComposing && !this.save.disabled) void this.#save()
     })
     this.save = button(say('presets.save'), () => void this.#save(), 'satchel-main')
     this.note = element('p', { class: 'satchel-help', role: 'status' })

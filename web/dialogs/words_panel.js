@@ -66,7 +66,7 @@ class WordsPanel {
       this.body,
     )
     this.root.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') this.close()
+      if (event.key === 'Escape' && !event.isComposing) this.close()
       event.stopPropagation() // the host's key bindings must not act on the graph
     })
     // A pressed chip must not take the cursor out of the prompt.

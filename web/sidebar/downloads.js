@@ -87,6 +87,7 @@ export class DownloadsView {
       this.#take(await this.satchel.get('/queue'))
       this.standing.warn()
     } catch (error) {
+      this.standing.say('')
       this.standing.warn(error)
     }
     if (this.#stopListening) this.#timer = window.setTimeout(() => void this.#poll(), POLL_MS)

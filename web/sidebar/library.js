@@ -22,6 +22,8 @@ export class LibraryView {
   /** Of the server's snapshot that is shown; empty until there is one, and while a new one is asked for. */
   #stamp = ''
   #isListed = false
+  /** How far the list was scrolled when a file was opened: out of the page it does not know. */
+  #top = 0
   #generation = 0
   /** Whether something was done that the list does not show yet. */
   #isStale = true
@@ -109,6 +111,7 @@ export class LibraryView {
         this.#isStale = true
       },
     })
+    if (this.list.isConnected) this.#top = this.grid.root.scrollTop
     this.element.replaceChildren(details.root)
     details.heading.focus()
     void details.load()
@@ -121,9 +124,8 @@ export class LibraryView {
   }
 
   #showList() {
-    const top = this.grid.root.scrollTop
     this.element.replaceChildren(this.list)
-    this.grid.root.scrollTop = top
+    this.grid.root.scrollTop = this.#top
     this.grid.draw()
   }
 

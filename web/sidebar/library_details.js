@@ -51,7 +51,7 @@ export class LibraryDetailsView {
       this.body,
     )
     this.root.addEventListener('keydown', (event) => {
-      if (event.key !== 'Escape' || event.target instanceof HTMLTextAreaElement) return
+      if (event.key !== 'Escape' || event.isComposing || event.target instanceof HTMLTextAreaElement) return
       event.stopPropagation()
       events.back()
     })

@@ -43,7 +43,9 @@ export class UpdateList {
     try {
       this.#draw(await this.watch.look())
       this.watch.seen()
+      this.standing.warn()
     } catch (error) {
+      this.standing.say('')
       this.standing.warn(error)
     }
   }
