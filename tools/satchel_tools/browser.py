@@ -203,12 +203,15 @@ class Frontend:
             return f"The page does not tell: {error.message}"
 
     def reset(self) -> bool:
-        """An empty graph, the server's present files, no sidebar; false if something stays open."""
+        """An empty graph, the server's present files, no panels; false if something stays open."""
         self.run(
             """async () => {
               app.extensionManager.toast.removeAll()
               const tabs = app.extensionManager.sidebarTab
               if (tabs.activeSidebarTabId) tabs.toggleSidebarTab(tabs.activeSidebarTabId)
+              const { setting } = app.extensionManager
+              const panel = 'Comfy.RightSidePanel.IsOpen' // which the server keeps for later pages
+              if (setting.get(panel)) await setting.set(panel, false)
               await app.reloadNodeDefs()
               await app.loadGraphData({ nodes: [], links: [], version: 0.4 }, true, true, 'empty')
             }"""
@@ -295,6 +298,7 @@ def open_frontend(
         "Comfy.ColorPalette": palette,
         "Comfy.Locale": locale,
         "Comfy.Workflow.Persist": False,
+        "Comfy.RightSidePanel.IsOpen": False,
     }
     comfy.post_json("/settings", settings)
     context = browser.new_context(
