@@ -153,9 +153,10 @@ def posix_name(name: str) -> str:
 
 def _walk(kind: str, root: Path) -> Iterator[LocalModel]:
     """Model files below a root: those of a folder first, then those of its folders, by name."""
-    pending = [(str(root), os.path.realpath(root), "")]
+    above: tuple[str, ...] = ()  # real folders on the way here, out of which a link led
+    pending = [(str(root), os.path.realpath(root), "", above)]
     while pending:
-        directory, real, prefix = pending.pop()
+        directory, real, prefix, above = pending.pop()
         files, folders = _listed(directory)
         for entry in files:
             try:
@@ -163,17 +164,19 @@ def _walk(kind: str, root: Path) -> Iterator[LocalModel]:
                 real_path = os.path.realpath(entry.path) if entry.is_symlink() else ""
             except OSError:
                 continue  # deleted meanwhile, or a dangling link
+            if not stat.S_ISREG(status.st_mode):
+                continue  # whoever opened a pipe would wait for ever
             yield LocalModel(
                 kind, prefix + entry.name, Path(entry.path), status.st_size, status.st_mtime_ns,
                 real_path or os.path.join(real, entry.name), (status.st_dev, status.st_ino),
             )  # fmt: skip
         for folder in reversed(folders):
-            target = os.path.join(real, folder.name)
+            target, passed = os.path.join(real, folder.name), above
             if folder.is_symlink():
-                target = os.path.realpath(folder.path)
-                if _leads_back(real, target):
+                target, passed = os.path.realpath(folder.path), (*above, real)
+                if any(_leads_back(one, target) for one in passed):
                     continue
-            pending.append((folder.path, target, f"{prefix}{folder.name}/"))
+            pending.append((folder.path, target, f"{prefix}{folder.name}/", passed))
 
 
 def _listed(directory: str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
@@ -183,6 +186,8 @@ def _listed(directory: str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[st
     try:
         with os.scandir(directory) as entries:
             for entry in entries:
+                if not _is_text(entry.name):
+                    continue  # neither the catalog nor a page could name it
                 if os.path.splitext(entry.name)[1].lower() in MODEL_EXTENSIONS:
                     (folders if _is_folder(entry) else files).append(entry)
                 elif not entry.name.startswith(".") and _is_folder(entry):
@@ -190,6 +195,15 @@ def _listed(directory: str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[st
     except OSError:
         return [], []
     return sorted(files, key=_entry_name), sorted(folders, key=_entry_name)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is Unicode; on Linux it may be any bytes, which Python shows as surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

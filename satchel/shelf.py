@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from .catalog import Catalog
-from .catalog.shelf_rows import ShelfRow
+from .catalog.shelf_rows import ShelfRow, is_outdated
 from .find import find
 from .folders import LocalModel
 from .preview_cache import PreviewCache, shown_previews
@@ -120,15 +120,13 @@ def make_shelf(models: Sequence[LocalModel], catalog: Catalog) -> Shelf:
     """
     known, versions = catalog.shelf_rows(), catalog.newest_versions()
     rows = {model: _row(model, known) for model in models}
-    here = frozenset(
-        (source, version) for row in rows.values() for source, _, version, _ in row.published
-    )
+    here = frozenset(one.key for row in rows.values() for one in row.published)
     places: dict[str, set[tuple[int, int] | str]] = {}
     for model, row in rows.items():
         if row.sha256:
             places.setdefault(row.sha256, set()).add(_place(model))
     items = tuple(
-        Item(model, row, _has_update(row, versions, here),
+        Item(model, row, is_outdated(row, versions, here),
              len(places.get(row.sha256 or "", ())) - 1 if row.sha256 else 0)
         for model, row in rows.items()
     )  # fmt: skip
@@ -155,21 +153,6 @@ def _row(model: LocalModel, known: Mapping[str, ShelfRow]) -> ShelfRow:
 
 def _place(model: LocalModel) -> tuple[int, int] | str:
     return model.file_id if model.file_id[1] else model.key
-
-
-def _has_update(
-    row: ShelfRow,
-    versions: Mapping[tuple[str, str], Sequence[tuple[str, str]]],
-    here: frozenset[tuple[str, str]],
-) -> bool:
-    """As `satchel updates` decides it, by the version that a file is taken for."""
-    if not row.published or not row.published[0][3]:
-        return False
-    source, model_id, _, mine = row.published[0]
-    return any(
-        published_at > mine and (source, version_id) not in here
-        for version_id, published_at in versions.get((source, model_id), ())
-    )
 
 
 def _ranks(wanted: Wanted, catalog: Catalog) -> dict[str, int]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .catalog import Catalog
+from .catalog.shelf_rows import PublishedAs, ShelfRow, is_outdated
 from .enrich import fetch_models
 from .errors import MarketplaceError
 from .folders import LocalModel
@@ -100,18 +101,18 @@ def check_updates(
         CancelledError: the workspace's work was cancelled.
         CatalogError: the catalog cannot be used.
     """
-    infos = _published(models, workspace.catalog)
+    known = _published(models, workspace.catalog)
     failures = []
     for market in workspace.resolver().marketplaces:
         if not isinstance(market, AnswersInBatches):
             continue
-        due = _due(infos, market.kind, workspace.catalog, max_age)
+        due = _due(known, market.kind, workspace.catalog, max_age)
         workspace.report(Progress("resolving", market.label, 0, 0, 0, len(due)))
         try:
             fetch_models(market, due, workspace.catalog)
         except MarketplaceError as error:
             failures.append(f"{error} {error.hint}".strip())
-    return _newer_than(infos, workspace.catalog, failures)
+    return _newer_than(known, workspace.catalog, failures)
 
 
 def known_updates(models: Sequence[LocalModel], catalog: Catalog) -> Updates:
@@ -134,34 +135,44 @@ def check_scheduled(models: Sequence[LocalModel], workspace: Workspace) -> Updat
     return check_updates(models, workspace, max_age=hours * 3600) if hours > 0 else None
 
 
-def _published(models: Sequence[LocalModel], catalog: Catalog) -> list[ModelInfo]:
-    infos = model_info(models, catalog, read_headers=False)
-    return [info for info in infos if info.version is not None and info.version.model_id]
+def _published(models: Sequence[LocalModel], catalog: Catalog) -> dict[LocalModel, ShelfRow]:
+    """Those of the files that marketplaces know: from few queries, however many there are."""
+    rows = catalog.shelf_rows()
+    return {
+        model: row
+        for model in models
+        if (row := rows.get(model.key)) is not None
+        and (row.size, row.mtime_ns) == (model.size, model.mtime_ns)
+        and row.published
+        and row.published[0].model_id
+    }
 
 
 def _newer_than(
-    infos: Sequence[ModelInfo], catalog: Catalog, failures: Sequence[str] = ()
+    known: Mapping[LocalModel, ShelfRow], catalog: Catalog, failures: Sequence[str] = ()
 ) -> Updates:
-    here = _here(infos)
+    here = frozenset(one.key for row in known.values() for one in row.published)
+    versions = catalog.newest_versions()
+    outdated = [model for model, row in known.items() if is_outdated(row, versions, here)]
+    infos = model_info(outdated, catalog, read_headers=False)
     found = [_update(info, here, catalog) for info in infos]
-    models_here = {(info.version.source, info.version.model_id) for info in infos if info.version}
+    models_here = {one.model for one in map(_taken_for, known.values())}
     return Updates(tuple(update for update in found if update), len(models_here), tuple(failures))
 
 
-def _due(infos: Sequence[ModelInfo], source: str, catalog: Catalog, max_age: float) -> list[str]:
+def _taken_for(row: ShelfRow) -> PublishedAs:
+    return row.published[0]
+
+
+def _due(
+    known: Mapping[LocalModel, ShelfRow], source: str, catalog: Catalog, max_age: float
+) -> list[str]:
     ids = dict.fromkeys(
-        info.version.model_id for info in infos if info.version and info.version.source == source
+        one.model_id for one in map(_taken_for, known.values()) if one.source == source
     )
     checked = catalog.records.checked_at(source, ids)
     now = time.time()
     return [model_id for model_id in ids if now - checked.get(model_id, -max_age) >= max_age]
-
-
-def _here(infos: Sequence[ModelInfo]) -> frozenset[tuple[str, str]]:
-    """(source, version id) of everything that is on this machine."""
-    return frozenset(
-        (known.version.source, known.version.version_id) for info in infos for known in info.records
-    )
 
 
 def newer_versions(
@@ -186,7 +197,8 @@ def newer_versions(
 
 def _update(info: ModelInfo, here: frozenset[tuple[str, str]], catalog: Catalog) -> Update | None:
     mine = info.version
-    assert mine is not None, "only files with a record are checked"
+    if mine is None:
+        return None  # it was forgotten meanwhile
     newer = newer_versions(
         mine, catalog, lambda version: (version.source, version.version_id) in here
     )

@@ -7,10 +7,32 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .database import Database
+
+
+class PublishedAs(NamedTuple):
+    """A version that a file is; of these there are very many."""
+
+    source: str
+    """`Source.kind`."""
+    model_id: str
+    version_id: str
+    published_at: str
+    """ISO 8601, or empty."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells this version from all others."""
+        return self.source, self.version_id
+
+    @property
+    def model(self) -> tuple[str, str]:
+        """What tells its model from all others."""
+        return self.source, self.model_id
 
 
 @dataclass(slots=True)
@@ -27,8 +49,8 @@ class ShelfRow:
     base_model: str = ""
     tags: list[str] = field(default_factory=list)
     nsfw_level: int = 0
-    published: list[tuple[str, str, str, str]] = field(default_factory=list)
-    """(source, model id, version id, publication date) of all versions that it is."""
+    published: list[PublishedAs] = field(default_factory=list)
+    """All versions that it is; the first is the one that it is taken for."""
     noted: bool = False
     """Whether the user has written a note."""
 
@@ -73,6 +95,26 @@ def newest_versions(database: Database) -> dict[tuple[str, str], list[tuple[str,
     return found
 
 
+def is_outdated(
+    row: ShelfRow,
+    versions: Mapping[tuple[str, str], Sequence[tuple[str, str]]],
+    here: Collection[tuple[str, str]],
+) -> bool:
+    """Whether a later version than the one that a file is taken for can be had, and is not here.
+
+    Args:
+        versions: as `newest_versions` tells them.
+        here: (source, version id) of all that is here.
+    """
+    if not row.published or not row.published[0].published_at:
+        return False
+    mine = row.published[0]
+    return any(
+        published_at > mine.published_at and (mine.source, version_id) not in here
+        for version_id, published_at in versions.get(mine.model, ())
+    )
+
+
 _WAYS = (
     "JOIN published_digests AS said ON said.kind = 'SHA256' AND said.hex = files.sha256",
     "JOIN published_digests AS said ON said.kind = 'AutoV3' AND said.hex = files.autov3",
@@ -104,7 +146,7 @@ def _add_published(db: sqlite3.Connection, by_id: dict[int, ShelfRow]) -> None:
             if not row.published:
                 row.title, row.version_name, row.nsfw_level = model_name, name, nsfw
             row.base_model = row.base_model or base
-            row.published.append((source, model_id, version_id, at))
+            row.published.append(PublishedAs(source, model_id, version_id, at))
             row.tags += [tag for tag in json.loads(tags or "[]") if tag not in row.tags]
         found.update(row[0] for row in rows)
 

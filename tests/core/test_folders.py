@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,6 +140,28 @@ def test_folders_that_link_to_each_other_end(tmp_path):
     (tmp_path / "loras" / "more").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
 
     assert names(open_folders(tmp_path)) == ["a.safetensors", "more/b.safetensors"]
+
+
+def test_folders_that_lead_into_each_other_are_listed_once_by_each_way(tmp_path):
+    for here, there in (("a", "b"), ("b", "a")):
+        (tmp_path / "loras" / here).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "loras" / there).mkdir(parents=True, exist_ok=True)
+        for number in range(3):
+            (tmp_path / "loras" / here / f"to{number}").symlink_to(tmp_path / "loras" / there)
+    write_safetensors(tmp_path / "loras/a/ink.safetensors")
+
+    assert names(open_folders(tmp_path)) == [
+        "a/ink.safetensors", *(f"b/to{number}/ink.safetensors" for number in range(3)),
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are Unicode elsewhere")
+def test_what_has_no_proper_name_or_is_no_file_is_left_out(tmp_path):
+    write_safetensors(tmp_path / "loras/ink.safetensors")
+    os.mkfifo(tmp_path / "loras/pipe.safetensors")
+    Path(os.fsdecode(os.fsencode(tmp_path / "loras") + b"/bad\xff.safetensors")).write_bytes(b"x")
+
+    assert names(open_folders(tmp_path)) == ["ink.safetensors"]
 
 
 def test_the_first_root_wins(tmp_path):
