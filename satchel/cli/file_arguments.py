@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .parsers import add_command
+from .parsers import add_command, whole_number
 
 
 def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -65,7 +65,11 @@ def _add_asking(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="only this folder, such as loras; repeatable",
     )
     find.add_argument(
-        "--limit", type=int, default=50, metavar="N", help="at most so many (default: %(default)s)"
+        "--limit",
+        type=whole_number,
+        default=50,
+        metavar="N",
+        help="at most so many (default: %(default)s)",
     )
     updates = add_command(
         commands, "updates", "ask marketplaces which files here have a newer version",

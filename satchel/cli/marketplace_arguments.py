@@ -6,7 +6,7 @@ import argparse
 
 from ..folders import KINDS
 from ..settings import SOURCES, WITH_TOKENS
-from .parsers import REFERENCE, add_command
+from .parsers import REFERENCE, add_command, sentence, whole_number
 
 _SORTS = ("relevance", "downloads", "newest", "rating")
 
@@ -56,7 +56,7 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     find.add_argument("--sort", choices=_SORTS, default="relevance", help="default: %(default)s")
     find.add_argument(
         "--limit",
-        type=int,
+        type=whole_number,
         default=20,
         metavar="N",
         help="models per source (default: %(default)s)",
@@ -79,14 +79,14 @@ def _add_reference(command: argparse.ArgumentParser) -> None:
 
 def _add_auth(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     about = "set, show or forget the tokens with which marketplaces know you"
-    command = commands.add_parser("auth", help=about, description=f"{about.capitalize()}.")
+    command = commands.add_parser("auth", help=about, description=sentence(about))
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     for action, told in (
         ("set", "store a token, read from the terminal or from stdin"),
         ("status", "say which tokens are set, and where they come from"),
         ("clear", "forget a stored token"),
     ):
-        one = actions.add_parser(action, help=told, description=f"{told.capitalize()}.")
+        one = actions.add_parser(action, help=told, description=sentence(told))
         one.add_argument(
             "source", nargs="?" if action == "status" else None, choices=WITH_TOKENS,
             metavar="SOURCE", help=", ".join(WITH_TOKENS),

@@ -17,7 +17,7 @@ def add_command(
 ) -> argparse.ArgumentParser:
     """Adds a command that knows `--json` and `--models`; its help ends with the examples."""
     command = commands.add_parser(
-        name, help=about, description=about[0].upper() + about[1:] + ".",
+        name, help=about, description=sentence(about),
         epilog="\n  ".join(["examples:", *examples]) if examples else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -28,6 +28,26 @@ def add_command(
         " the ComfyUI that satchel is installed in or started from)",
     )  # fmt: skip
     return command
+
+
+def whole_number(text: str) -> int:
+    """For `type=`: an integer that a database can hold.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number") from None
+    if abs(number) >= 1 << 63:
+        raise argparse.ArgumentTypeError("the number is too large")
+    return number
+
+
+def sentence(about: str) -> str:
+    """What a command does, as its help begins."""
+    return about[0].upper() + about[1:] + "."
 
 
 def add_lock(command: argparse.ArgumentParser) -> None:

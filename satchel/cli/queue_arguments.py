@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..folders import KINDS
-from .parsers import REFERENCE, add_command
+from .parsers import REFERENCE, add_command, sentence, whole_number
 
 _ID = "number of a download, as `satchel queue` lists it"
 
@@ -26,7 +26,7 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         help="model folder such as loras, when REF does not tell",
     )  # fmt: skip
     add.add_argument(
-        "--priority", type=int, default=0, metavar="N",
+        "--priority", type=whole_number, default=0, metavar="N",
         help="higher ones are fetched first (default: %(default)s)",
     )  # fmt: skip
     _action(actions, "run", "fetch until nothing is left to fetch")
@@ -36,18 +36,24 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         ("cancel", "end a download, and delete what has arrived"),
     ):
         _action(actions, name, about).add_argument(
-            "ids", nargs="+", type=int, metavar="ID", help=_ID
+            "ids", nargs="+", type=whole_number, metavar="ID", help=_ID
         )
     move = _action(actions, "move", "put a download before another one, or at the end")
-    move.add_argument("id", type=int, metavar="ID", help=_ID)
-    move.add_argument("--before", type=int, metavar="ID", help="default: at the end")
+    move.add_argument("id", type=whole_number, metavar="ID", help=_ID)
+    move.add_argument("--before", type=whole_number, metavar="ID", help="default: at the end")
     priority = _action(actions, "priority", "change the priority of a download")
-    priority.add_argument("id", type=int, metavar="ID", help=_ID)
-    priority.add_argument("priority", type=int, metavar="N", help="higher ones are fetched first")
+    priority.add_argument("id", type=whole_number, metavar="ID", help=_ID)
+    priority.add_argument(
+        "priority", type=whole_number, metavar="N", help="higher ones are fetched first"
+    )
     limits = _action(actions, "limits", "show or change how much is fetched at once")
-    limits.add_argument("--total", type=int, metavar="N", help="files at once")
-    limits.add_argument("--per-host", type=int, metavar="N", help="files at once from one host")
-    limits.add_argument("--connections", type=int, metavar="N", help="connections for one file")
+    limits.add_argument("--total", type=whole_number, metavar="N", help="files at once")
+    limits.add_argument(
+        "--per-host", type=whole_number, metavar="N", help="files at once from one host"
+    )
+    limits.add_argument(
+        "--connections", type=whole_number, metavar="N", help="connections for one file"
+    )
     limits.add_argument(
         "--bandwidth", metavar="RATE", help="bytes per second, such as 2M or 500k; none: no limit"
     )
@@ -65,4 +71,4 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 def _action(
     actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, about: str
 ) -> argparse.ArgumentParser:
-    return actions.add_parser(name, help=about, description=f"{about.capitalize()}.")
+    return actions.add_parser(name, help=about, description=sentence(about))

@@ -175,7 +175,8 @@ def _write_entry(
     info = zipfile.ZipInfo(name, _EPOCH)
     info.create_system, info.external_attr = 3, 0o100644 << 16  # a plain file, made on Unix
     if name in contents.texts:
-        archive.writestr(info, contents.texts[name])
+        # Half of a character is allowed in JSON as an escape only, which is what this makes of it.
+        archive.writestr(info, contents.texts[name].encode("utf-8", "backslashreplace"))
         return
     path = contents.files[name]
     info.file_size = path.stat().st_size

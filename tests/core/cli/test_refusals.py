@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +118,34 @@ def test_an_error_is_json_too_when_json_is_asked_for(run: Run, tmp_path: Path, a
     assert set(outcome.json) == {"error"}
     assert set(outcome.json["error"]) == {"code", "message", "hint", "details"}
     assert outcome.json["error"]["code"] == "workflow_format"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("queue", "pause", "9" * 20),
+        ("queue", "priority", "1", "-" + "9" * 20),
+        ("queue", "move", "1", "--before", "9" * 20),
+        ("find", "ink", "--limit", "9" * 20),
+        ("search", "ink", "--limit", "many"),
+    ],
+)
+def test_numbers_that_are_none_or_too_large_are_a_mistake_in_the_command(
+    run: Run, author: Path, arguments: tuple[str, ...]
+):
+    outcome = run(*arguments, "--models", author) if arguments[0] != "queue" else run(*arguments)
+
+    assert (outcome.status, "argument" in outcome.err) == (2, True)
+
+
+def test_half_a_character_in_a_graph_stays_as_it_is_in_a_bundle(
+    run: Run, author: Path, tmp_path: Path
+):
+    graph = written(tmp_path / "x.json", {"1": api_node("LoraLoader", lora_name="\ud800.pt")})
+
+    outcome = run("bundle", graph, "-o", tmp_path / "x.zip", "--models", author)
+
+    assert outcome.status in (0, 1)
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        (packed,) = (name for name in archive.namelist() if not name.endswith(".lock.json"))
+        assert json.loads(archive.read(packed))["1"]["inputs"]["lora_name"] == "\ud800.pt"
