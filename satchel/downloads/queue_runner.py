@@ -142,8 +142,8 @@ class QueueRunner:
         while not self._stopping:
             try:
                 self._step()
-            except SatchelError:
-                log.exception("The download queue cannot be read.")
+            except (SatchelError, OSError):
+                log.exception("The download queue cannot be worked through right now.")
             self._wake.wait(POLL_S)
             self._wake.clear()
 
@@ -224,7 +224,8 @@ class QueueRunner:
                 ),
             )
         finally:
-            del self._runs[entry.id]
+            if self._runs.get(entry.id) is run:  # one that was resumed meanwhile has another
+                del self._runs[entry.id]
             self._tell(entry.id)
             self._wake.set()
 
