@@ -96,7 +96,11 @@ class Thumbnails:
             key = (str(path), status.st_size, status.st_mtime_ns, edge)
             return self.made(key, read, path.name, edge)
         except OSError as error:
-            raise UnreadableMediaError(f"{path.name} has gone.", name=path.name) from error
+            raise UnreadableMediaError(
+                f"{path.name} cannot be read: {error.strerror or error}.",
+                hint="It may have been moved: load the list again.",
+                name=path.name,
+            ) from error
 
     def made(self, key: Hashable, read: Callable[[], bytes], name: str, edge: int) -> bytes:
         """That of the bytes that `read` returns, which is called unless it is here already.

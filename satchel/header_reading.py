@@ -23,6 +23,7 @@ class HeaderReading:
         self._jobs = jobs
         self._lock = threading.Lock()
         self._job: Job | None = None
+        self._job_models: tuple[LocalModel, ...] | None = None
         self._read: tuple[LocalModel, ...] | None = None
         self._read_at = 0.0
         self._tried: set[LocalModel] = set()
@@ -38,10 +39,11 @@ class HeaderReading:
             if known and time.monotonic() - self._read_at < _LOOK_AGAIN_S:
                 return False
             if self._job is None or self._job.finished.is_set():
-                self._job = self._start(models, catalog)
-            job = self._job
+                self._job, self._job_models = self._start(models, catalog), models
+            job, is_of_this = self._job, self._job_models == models
         job.finished.wait(patience_s)
-        return not (known or job.finished.is_set())
+        # One that began before this list was as it is now does not read all of it.
+        return not known and not (is_of_this and job.finished.is_set())
 
     def _start(self, models: tuple[LocalModel, ...], catalog: Catalog) -> Job:
         def work(report: Report, cancellation: Cancellation) -> int:

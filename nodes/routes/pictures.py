@@ -20,7 +20,7 @@ thumbnails = Thumbnails()
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # The page asks with the time of the file's last change, or with a key that is used once.
+    # The page asks with the time of the file's last change, or with a key of one picture only.
     "Cache-Control": "private, max-age=86400",
 }
 

@@ -30,6 +30,10 @@ def listed(space):
     return scan(space.folders, space.catalog, ["loras"]).models
 
 
+def listed_without_writing(space):
+    return tuple(space.folders.files(["loras"]))
+
+
 def words(space):
     return {card.name: card.words for card in lora_cards(listed(space), space.catalog)}
 
@@ -68,6 +72,23 @@ def test_what_nobody_has_read_yet_is_still_to_come(space, tmp_path):
     with space.catalog.files._database.writing():
         assert reading.read(models, space.catalog, 0.05) is True
     assert reading.read(models, space.catalog, LONG_S) is False
+
+
+def test_what_came_while_another_list_was_read_is_still_to_come(space, tmp_path):
+    add(tmp_path, "ink.safetensors", "ink wash")
+    reading = HeaderReading(Jobs())
+    with space.catalog.files._database.writing():
+        reading.read(listed_without_writing(space), space.catalog, 0.05)
+        add(tmp_path, "pen.safetensors", "pen")
+        before = reading._job
+    longer = listed(space)
+
+    # Whether the first reading has ended by now or ends while this waits, it had no pen.
+    while reading.read(longer, space.catalog, LONG_S):
+        pass
+
+    assert reading._job is not before
+    assert words(space)["pen.safetensors"] == ("pen",)
 
 
 def test_notes_that_appear_beside_a_file_are_found_after_a_while(space, tmp_path, monkeypatch):
